@@ -1,0 +1,165 @@
+"""The seam to container engines: what is idempotent, what may be raised, what may be lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from iotistic.model.image import ImageRef
+from iotistic.model.observation import Container, Resources
+from iotistic.model.service import ServiceSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRequest:
+    """One container to be made, every reference resolved to the engine's own names.
+
+    `networks` are (engine name, aliases) in the order in which they are joined; empty with a
+    `network_mode`. `volumes` gives the engine's name for each named volume of the specification.
+    """
+
+    name: str
+    labels: tuple[tuple[str, str], ...]
+    spec: ServiceSpec
+    networks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    volumes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullProgress:
+    """How far a pull is: bytes of the layers known so far. `total_bytes` grows as layers appear."""
+
+    done_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineEvent:
+    """Something happened to an object of ours. A wake-up call: the truth is read again."""
+
+    kind: str
+    action: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInfo:
+    """Which engine this is."""
+
+    kind: str
+    version: str
+    api_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerLogLine:
+    """One line of a container's output; `time_ns` is the engine's Unix time."""
+
+    text: str
+    stderr: bool
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """A login for one registry host."""
+
+    username: str
+    password: str
+
+
+ProgressSink = Callable[[PullProgress], None]
+
+
+class Engine(Protocol):
+    """What the agent needs of a container engine, for the one device whose uuid it was given.
+
+    Every call that changes something is idempotent ("already so" is success, and so is removing
+    what is not there) and has a deadline of its own. Only `EngineUnavailable` (try again) and
+    `Refused` (do not, until something changes) come out of it, each with a stable code:
+    `image-not-found`, `registry-denied`, `rate-limited`, `registry-unavailable`, `disk-full`,
+    `port-allocated`, `network-pool-overlap`, `start-failed`, `name-taken`, `engine-unavailable`.
+    Nothing without our device's label is ever touched.
+    """
+
+    async def info(self) -> EngineInfo:
+        """Which engine this is; also the check whether it answers."""
+        ...
+
+    async def containers(self) -> tuple[Container, ...]:
+        """All containers with this device's label, in one listing call, never cached."""
+        ...
+
+    async def resources(self) -> Resources:
+        """All images, and the networks and volumes with this device's label."""
+        ...
+
+    async def started_at(self, container_id: str) -> str | None:
+        """The engine's text for when the container last started; None when it is not there."""
+        ...
+
+    async def pull(self, image: ImageRef, progress: ProgressSink) -> None:
+        """Bring the image here and check that it is; errors inside the stream are raised."""
+        ...
+
+    async def create_network(self, name: str, labels: dict[str, str]) -> None:
+        """Make a bridge network."""
+        ...
+
+    async def remove_network(self, name: str) -> None:
+        """Remove a network of ours."""
+        ...
+
+    async def create_volume(self, name: str, labels: dict[str, str]) -> None:
+        """Make a local volume."""
+        ...
+
+    async def remove_volume(self, name: str) -> None:
+        """Remove a volume of ours, data and all. Only ever called for an explicit wish."""
+        ...
+
+    async def create_container(self, request: ContainerRequest) -> str:
+        """Make a container and join its networks, without starting it. Returns its id.
+
+        A container of ours with the same name and the same labels is returned as it is.
+        """
+        ...
+
+    async def start(self, container_id: str) -> None:
+        """Start a created or ended container."""
+        ...
+
+    async def stop(self, container_id: str, *, grace_s: float) -> None:
+        """Ask it to end, and after `grace_s` make it. A paused one is let go first."""
+        ...
+
+    async def restart(self, container_id: str, *, grace_s: float, seen_start: str | None) -> None:
+        """Restart it, unless it has started since `seen_start`: then that was the restart."""
+        ...
+
+    async def pause(self, container_id: str) -> None:
+        """Freeze its processes."""
+        ...
+
+    async def unpause(self, container_id: str) -> None:
+        """Let them go on."""
+        ...
+
+    async def remove(self, container_id: str) -> None:
+        """Remove an ended (or never started, or dead) container. Volumes stay."""
+        ...
+
+    def logs(
+        self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
+    ) -> AsyncIterator[ContainerLogLine]:
+        """Its output: the last `tail` lines, then, with `follow`, what comes until it ends."""
+        ...
+
+    def events(self) -> AsyncIterator[EngineEvent]:
+        """What happens to objects of ours. Ends or raises when the stream breaks; may lose."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,131 @@
+"""Errors. The class says what the caller does next; the code is for programs.
+
+IotisticError
+├─ InvalidField        terminal: correct the input
+├─ Refused             terminal until something else changes (rights, policy, state)
+│  ├─ NotFound         what was named does not exist
+│  └─ Conflict         it exists already, or changed meanwhile
+└─ Unavailable         transient: back off and ask again
+   ├─ CloudUnavailable
+   └─ EngineUnavailable
+
+Codes are stable and kebab-case: branch on them, never on the text. An error is logged once,
+by the one who handles it, and chained (`raise ... from error`) when it changes its form.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+MASK = "***"
+_SHOWN_LENGTH_MAX = 80
+
+
+class IotisticError(Exception):
+    """Root of all errors of ours: a sentence, a code and, where there is one, a remedy."""
+
+    code: str = "internal"
+
+    def __init__(self, message: str, *, code: str | None = None, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        if code is not None:
+            self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+    def details(self) -> dict[str, Any]:
+        """What a program may want besides code and message; JSON-ready, never a secret."""
+        return {"remedy": self.remedy} if self.remedy else {}
+
+
+class InvalidField(IotisticError):
+    """A value from outside cannot be used: where it stands, what was found, what to do.
+
+    `found` is shown shortened, and masked when `secret` is true.
+    """
+
+    code: str = "invalid-field"
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        expected: str,
+        found: object = None,
+        remedy: str | None = None,
+        secret: bool = False,
+    ) -> None:
+        self.path = path
+        self.expected = expected
+        self.found = MASK if secret else shown(found)
+        super().__init__(f"{path}: expected {expected}, found {self.found}", remedy=remedy)
+
+    def details(self) -> dict[str, Any]:
+        """Path, expectation and finding beside the remedy."""
+        return {
+            "path": self.path,
+            "expected": self.expected,
+            "found": self.found,
+            **super().details(),
+        }
+
+
+class Refused(IotisticError):
+    """Asking again as things are would give the same answer."""
+
+    code: str = "refused"
+
+
+class NotFound(Refused):
+    """What was named does not exist here."""
+
+    code: str = "not-found"
+
+
+class Conflict(Refused):
+    """It exists already, or somebody else changed it meanwhile."""
+
+    code: str = "conflict"
+
+
+class Unavailable(IotisticError):
+    """It may work later. `retry_after_s` is the other side's wish, in seconds, if it had one."""
+
+    code: str = "unavailable"
+    channel: ClassVar[str] = "service"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        remedy: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
+
+class CloudUnavailable(Unavailable):
+    """The cloud did not answer, or answered with something that is not an answer."""
+
+    code: str = "cloud-unavailable"
+    channel: ClassVar[str] = "cloud"
+
+
+class EngineUnavailable(Unavailable):
+    """The container engine did not answer in time, or is not there."""
+
+    code: str = "engine-unavailable"
+    channel: ClassVar[str] = "engine"
+
+
+def shown(value: object) -> str:
+    """`value` as an error message shows it: one short line, None as "nothing"."""
+    if value is None:
+        return "nothing"
+    text = repr(value)
+    return text if len(text) <= _SHOWN_LENGTH_MAX else text[: _SHOWN_LENGTH_MAX - 1] + "…"

@@ -1,0 +1,175 @@
+"""The target state: what the cloud wants of this device, versioned.
+
+`parse_target` takes the body `{apps, config, version, target_epoch}` (apps as a map by id, or as
+a list), and either gives a `TargetState` or raises `InvalidField` with the path to the field.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from iotistic.model.errors import InvalidField
+from iotistic.model.reader import Fields, check_integer, join
+from iotistic.model.service import ServiceSpec
+from iotistic.model.service_parser import parse_service_config
+from iotistic.model.words import RunState
+
+APPS_MAX = 200
+SERVICES_MAX = 1000
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,62}")
+SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_NAME_EXPECTED = "a name of letters, digits, '_', '.' and '-', at most 63 long"
+
+ServiceId = int | str
+"""A number or a string, kept and echoed in the type it came in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTarget:
+    """One service as the target wants it. Holding one means it was validated."""
+
+    service_id: ServiceId
+    service_name: str
+    state: RunState = RunState.RUNNING
+    spec: ServiceSpec
+
+    @property
+    def key(self) -> str:
+        """The id as labels and tables hold it."""
+        return str(self.service_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppTarget:
+    """One app: services that belong together, in the order of their ids."""
+
+    app_id: int
+    app_name: str
+    services: tuple[ServiceTarget, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetState:
+    """The whole target. `version` None is "no opinion": nothing may be removed because of it."""
+
+    apps: tuple[AppTarget, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    version: int | None = None
+    epoch: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    def app(self, app_id: int) -> AppTarget | None:
+        """The app with this id."""
+        return next((app for app in self.apps if app.app_id == app_id), None)
+
+
+def parse_target(raw: object, *, at: str = "") -> TargetState:
+    """Read a target as it comes on the wire. Raises InvalidField, never half a target."""
+    fields = Fields(raw, at)
+    apps = _parse_apps(fields)
+    target = TargetState(
+        apps=apps,
+        config=dict(fields.mapping("config")),
+        version=fields.optional_integer("version"),
+        epoch=fields.optional_text("target_epoch", length_max=64),
+        warnings=(),
+    )
+    for known in ("needs_deployment", "last_deployed_at"):
+        fields.raw(known)
+    fields.warn_unknown()
+    return TargetState(
+        apps=target.apps,
+        config=target.config,
+        version=target.version,
+        epoch=target.epoch,
+        warnings=tuple(fields.warnings),
+    )
+
+
+def _parse_apps(fields: Fields) -> tuple[AppTarget, ...]:
+    raw = fields.raw("apps")
+    at = fields.path("apps")
+    if raw is None:
+        return ()
+    if not isinstance(raw, Mapping | list):
+        raise InvalidField(at, expected="an object by app id, or a list", found=raw)
+    if len(raw) > APPS_MAX:
+        raise InvalidField(at, expected=f"at most {APPS_MAX} apps", found=len(raw))
+    apps = [_parse_app(app, path, key, fields.warnings) for key, app, path in _entries(raw, at)]
+    if (count := sum(len(app.services) for app in apps)) > SERVICES_MAX:
+        raise InvalidField(at, expected=f"at most {SERVICES_MAX} services", found=count)
+    apps.sort(key=lambda app: app.app_id)
+    for one, other in itertools.pairwise(apps):
+        if one.app_id == other.app_id:
+            raise InvalidField(at, expected="each app id once", found=one.app_id)
+    return tuple(apps)
+
+
+def _entries(
+    raw: Mapping[str, Any] | Sequence[Any], at: str
+) -> Iterator[tuple[str | None, Any, str]]:
+    if isinstance(raw, Mapping):
+        yield from ((key, app, join(at, str(key))) for key, app in raw.items())
+    else:
+        yield from ((None, app, f"{at}[{n}]") for n, app in enumerate(raw))
+
+
+def _parse_app(raw: Any, at: str, key: str | None, warnings: list[str]) -> AppTarget:
+    fields = Fields(raw, at, warnings=warnings)
+    app_id = _app_id(fields, key)
+    services = fields.each("services", lambda item, path: _parse_service(item, path, warnings))
+    _refuse_twice(fields.path("services"), "service id", [service.key for service in services])
+    names = [service.service_name for service in services]
+    _refuse_twice(fields.path("services"), "service name", names)
+    app = AppTarget(
+        app_id=app_id,
+        app_name=fields.text("appName", pattern=NAME, expected=_NAME_EXPECTED),
+        services=tuple(sorted(services, key=lambda service: service.key)),
+    )
+    fields.raw("appUuid")
+    fields.warn_unknown()
+    return app
+
+
+def _app_id(fields: Fields, key: str | None) -> int:
+    given = fields.raw("appId")
+    at = fields.path("appId")
+    if given is None and key is not None:
+        given = key
+    if isinstance(given, str) and given.isascii() and given.isdigit():
+        given = int(given)
+    app_id = check_integer(given, at, low=1)
+    if key is not None and key != str(app_id):
+        raise InvalidField(at, expected=f"{key}, the key it stands under", found=app_id)
+    return app_id
+
+
+def _parse_service(raw: Any, at: str, warnings: list[str]) -> ServiceTarget:
+    fields = Fields(raw, at, warnings=warnings)
+    service = ServiceTarget(
+        service_id=_service_id(fields),
+        service_name=fields.text("serviceName", pattern=SERVICE_NAME, expected=_NAME_EXPECTED),
+        state=fields.choice("state", RunState, default=RunState.RUNNING),
+        spec=parse_service_config(fields),
+    )
+    fields.warn_unknown()
+    return service
+
+
+def _service_id(fields: Fields) -> ServiceId:
+    given = fields.required("serviceId", expected="a number or a short text")
+    if isinstance(given, int) and not isinstance(given, bool):
+        return check_integer(given, fields.path("serviceId"), low=0)
+    return fields.text("serviceId", pattern=SERVICE_NAME, expected="a number or a short text")
+
+
+def _refuse_twice(at: str, what: str, values: list[str]) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise InvalidField(at, expected=f"each {what} once in an app", found=value)
+        seen.add(value)
