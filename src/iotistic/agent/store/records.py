@@ -1,0 +1,96 @@
+"""What the store keeps, as the rest of the agent sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from iotistic.model.secret import Secret
+from iotistic.model.words import Dialect
+
+
+class ProvisioningPhase(StrEnum):
+    """How far joining the cloud has come. What each means on the next start: provisioning room."""
+
+    NEW = "new"
+    """A uuid and keys, nothing asked of any cloud yet."""
+    PENDING = "pending"
+    """Registration was begun; its reply may be lost. Goes on from the key exchange."""
+    REGISTERED = "registered"
+    """The whole reply is stored; no authenticated call has been answered yet."""
+    PROVISIONED = "provisioned"
+    """The credentials have been used with success; the provisioning key is erased."""
+    DEPROVISIONED = "deprovisioned"
+    """Left the cloud on purpose. uuid and keys are kept; only a person's wish starts it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudLink:
+    """Where the cloud is and how to be let in. `ca_cert` is PEM."""
+
+    endpoint: str
+    dialect: Dialect
+    device_id: str
+    api_key: Secret
+    ca_cert: str | None = None
+    verify_certificate: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttCredentials:
+    """What provisioning gave for the broker; `broker_config` as it came."""
+
+    broker_url: str
+    username: str
+    password: Secret
+    broker_config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who this device is. Lives in `identity.json`, which wins over the database.
+
+    `creation_id` pairs the file with the database it was made with. `hash_key` (hex, 32 bytes)
+    keys the hashes on labels. `machine_hash` is of /etc/machine-id: another one means the disk
+    was cloned. `farewell` is a link that was left and has not been told yet, with the deadline
+    `farewell_until_ms` (wall clock).
+    """
+
+    uuid: str
+    creation_id: str
+    private_key_pem: Secret
+    hash_key: Secret
+    created_at_ms: int
+    machine_hash: str = ""
+    phase: ProvisioningPhase = ProvisioningPhase.NEW
+    device_name: str = ""
+    device_type: str = ""
+    cloud: CloudLink | None = None
+    mqtt: MqttCredentials | None = None
+    registered_at_ms: int | None = None
+    provisioning_api_key: Secret | None = None
+    provisioning_endpoint: str | None = None
+    provisioning_ca_cert: str | None = None
+    spent_key_hash: str | None = None
+    farewell: CloudLink | None = None
+    farewell_until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTarget:
+    """The target as it was accepted, with what belongs to it.
+
+    `apps` and `config` are the wire's JSON documents (validated, kept as they came). `version`
+    and `epoch` as in `iotistic.model.target.TargetState`. Times are wall-clock ms.
+    """
+
+    apps: Mapping[str, Any]
+    config: Mapping[str, Any]
+    version: int | None
+    epoch: str | None
+    etag: str | None
+    state_hash: str
+    received_at_ms: int
+    applied_at_ms: int | None = None

@@ -1,0 +1,90 @@
+"""What a plan is made of: steps to do now, waits with their causes, a verdict for each app.
+
+A step is plain data and carries all that doing it needs. The reason is part of it: a sentence a
+person can read, made where the decision was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from iotistic.model.container import ContainerRequest
+from iotistic.model.image import ImageRef
+from iotistic.model.words import Verdict, WaitReason
+from iotistic.planner.world import StepKind, Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One field that is not as wanted. Values are shown masked where they may be secret."""
+
+    field: str
+    wanted: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that is safe to do now.
+
+    `target` is what the engine calls its object: a container id, or a network's or volume's name.
+    `purpose` is the spec hash it serves, for the counting of attempts.
+    """
+
+    kind: StepKind
+    subject: Subject
+    reason: str
+    target: str = ""
+    purpose: str = ""
+    service_name: str = ""
+    image: ImageRef | None = None
+    container: ContainerRequest | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    grace_s: float = 10.0
+    seen_start: str | None = None
+    differences: tuple[Difference, ...] = ()
+    heals: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Why nothing is done about a subject, and the earliest time to ask again (None: on a wake)."""
+
+    reason: WaitReason
+    subject: Subject
+    message: str
+    service_name: str = ""
+    until_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppVerdict:
+    """How an app stands, and what is not well about it."""
+
+    verdict: Verdict
+    reason: str = ""
+    services_settled: int = 0
+    services_total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The answer of one round.
+
+    `needs_resources`: something is not as wanted and cannot be decided without a look at images,
+    networks and volumes; the same question is to be asked again with them.
+    """
+
+    steps: tuple[Step, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    verdicts: Mapping[int, AppVerdict] = field(default_factory=dict)
+    needs_resources: bool = False
+    ask_again_s: float | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Nothing to do, nothing to wait for."""
+        return not self.needs_resources and all(
+            verdict.verdict is Verdict.SETTLED for verdict in self.verdicts.values()
+        )
