@@ -1,0 +1,33 @@
+"""What the reconciler knows at this moment, for the report and the Device API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iotistic.model.errors import IotisticError
+from iotistic.model.observation import Container
+from iotistic.model.target import TargetState
+from iotistic.planner.step import Plan
+from iotistic.planner.world import Attempt, Intent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The last round's facts and decisions.
+
+    `target` None: no target was ever accepted. `refusal` is why the newest offered target was not
+    accepted (`offered_version` is its version); what was accepted before stays in force.
+    `engine_error` is set while the engine cannot be asked, and then `containers` are as last seen.
+    `changed` grows whenever anything here changes.
+    """
+
+    changed: int = 0
+    target: TargetState | None = None
+    offered_version: int | None = None
+    refusal: IotisticError | None = None
+    containers: tuple[Container, ...] = ()
+    plan: Plan = Plan()
+    attempts: tuple[Attempt, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    engine_error: IotisticError | None = None
+    rounds: int = 0
