@@ -1,0 +1,1 @@
+"""Programs and helpers for people who work on the project."""
