@@ -1,0 +1,12 @@
+"""The host below the agent: files, locks, the init system, child processes.
+
+    files              durable_write and its kin: a file is either old or new, never half
+    file_lock          class FileLock: one holder, who is named to the next one
+    crypto_child       in_child: cryptography in a process of its own
+    crypto_operations  what that process can do
+    service_manager    sd_notify
+    machine            which machine this is
+
+Import the module you need: this package pulls in nothing, so that the short-lived child starts
+fast and the agent never loads `cryptography` (10 MB it would keep for ever).
+"""
