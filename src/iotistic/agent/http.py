@@ -1,0 +1,336 @@
+"""The agent's one way to a cloud: verified TLS, bounded answers, typed errors, counted bytes.
+
+What comes out of a request, and nothing else does:
+
+    Reply              2xx or 304
+    CloudRefused       400, 401, 403, 404, 410, 413 … : the same again gives the same answer
+    CloudConflict      409
+    CloudUnavailable   no connection, no trust, no time, 429, 5xx, or what is not an answer:
+                       HTML, half a JSON, more than was asked for, a way to somewhere else
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+import ssl
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import aiohttp
+import msgspec
+
+from iotistic.agent.clock import Clock
+from iotistic.agent.endpoint import API_VERSION, Endpoint, parse_endpoint, retry_after_s
+from iotistic.agent.trust import make_ssl_context, no_trust, normalize_pem
+from iotistic.model.errors import CloudUnavailable, Conflict, InvalidField, Refused
+from iotistic.model.reader import BODY_BYTES_MAX, decode_json
+from iotistic.model.secret import Secret
+
+CONNECT_TIMEOUT_S = 10.0
+TOTAL_TIMEOUT_S = 30.0
+_KEEP_ALIVE_S = 75.0  # outlives the usual poll interval: no new TLS handshake for every poll
+_CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+_MESSAGE_LENGTH_MAX = 200
+_ERROR_BODY_BYTES_MAX = 64 * 1024
+_TEMPORARY = frozenset({408, 425, 429})
+
+
+class CloudRefused(Refused):
+    """The cloud said no. `status` is HTTP's, `code` the cloud's own or `http-<status>`."""
+
+    def __init__(self, message: str, *, status: int, code: str, remedy: str | None = None) -> None:
+        super().__init__(message, code=code, remedy=remedy)
+        self.status = status
+
+    def details(self) -> dict[str, Any]:
+        """The status beside the remedy."""
+        return {"status": self.status, **super().details()}
+
+
+class CloudConflict(CloudRefused, Conflict):
+    """409: the cloud knows something that this does not fit to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the cloud answered: 2xx with its JSON (None when empty), or 304."""
+
+    status: int
+    body: Any = None
+    etag: str | None = None
+
+    @property
+    def unchanged(self) -> bool:
+        """304: what was asked for is as it was."""
+        return self.status == 304
+
+
+@dataclass(slots=True)
+class Traffic:
+    """HTTP bytes both ways by purpose (headers and bodies as sent, without TLS and TCP)."""
+
+    sent: dict[str, int] = field(default_factory=dict)
+    received: dict[str, int] = field(default_factory=dict)
+
+    def count(self, purpose: str, *, sent: int = 0, received: int = 0) -> None:
+        """Add what went over the wire for `purpose`."""
+        self.sent[purpose] = self.sent.get(purpose, 0) + sent
+        self.received[purpose] = self.received.get(purpose, 0) + received
+
+
+class CloudHttp:
+    """One cloud, one session: opened at the first request, closed by `close` or `async with`.
+
+    `ca_cert` is PEM text; with it only that authority is trusted. Certificates are always
+    verified, unless `verify_certificate` is false *and* `allow_insecure` (a local setting).
+    Raises InvalidField when the address cannot be used, and the first request does so when
+    `ca_cert` is no certificate.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        clock: Clock,
+        ca_cert: str | None = None,
+        verify_certificate: bool = True,
+        allow_insecure: bool = False,
+        api_version: str = API_VERSION,
+        agent_version: str = "",
+        traffic: Traffic | None = None,
+    ) -> None:
+        self.endpoint: Endpoint = parse_endpoint(endpoint, allow_insecure=allow_insecure)
+        self.traffic = traffic if traffic is not None else Traffic()
+        self._clock = clock
+        self._ca_cert = normalize_pem(ca_cert) if ca_cert else None
+        self._verify = verify_certificate or not allow_insecure
+        self._api_version = api_version
+        self._agent = f"iotistic-agent/{agent_version}" if agent_version else "iotistic-agent"
+        self._session: aiohttp.ClientSession | None = None
+        self._opening = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the connections. A later request opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        compress: bool = False,
+        device_key: Secret | None = None,
+        bearer: Secret | None = None,
+        if_none_match: str | None = None,
+        versioned: bool = True,
+        purpose: str = "other",
+        reply_bytes_max: int = BODY_BYTES_MAX,
+    ) -> Reply:
+        """Ask once. `path` starts with `/`; `versioned` puts `/v1` before it.
+
+        `body` goes as JSON, gzipped with `compress`. Keys travel in headers only.
+        Raises CloudRefused, CloudConflict or CloudUnavailable, see the module.
+        """
+        url = (
+            self.endpoint.versioned(path, self._api_version)
+            if versioned
+            else self.endpoint.plain(path)
+        )
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        if device_key is not None:
+            headers["X-Device-API-Key"] = device_key.reveal()
+        if bearer is not None:
+            headers["Authorization"] = f"Bearer {bearer.reveal()}"
+        if if_none_match is not None:
+            headers["If-None-Match"] = if_none_match
+        data: bytes | None = None
+        if body is not None:
+            data = msgspec.json.encode(body)
+            headers["Content-Type"] = "application/json; charset=utf-8"
+            if compress:
+                data = gzip.compress(data, mtime=0)
+                headers["Content-Encoding"] = "gzip"
+        return await self._ask(method, url, headers, data, purpose, reply_bytes_max)
+
+    async def health(self) -> None:
+        """Return when the cloud's `/health` answers, at the root or, with older ones, in `/api`."""
+        headers = {"Accept": "application/json"}
+        limit = _ERROR_BODY_BYTES_MAX
+        try:
+            await self._ask("GET", f"{self.endpoint.origin}/health", headers, None, "health", limit)
+        except CloudRefused as error:
+            if error.status != 404:
+                raise
+            url = self.endpoint.plain("/health")
+            await self._ask("GET", url, headers, None, "health", limit)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        data: bytes | None,
+        purpose: str,
+        reply_bytes_max: int,
+    ) -> Reply:
+        session = await self._open()
+        try:
+            async with session.request(
+                method, url, headers=headers, data=data, allow_redirects=False
+            ) as response:
+                sent = _head_bytes(response.request_info.headers) + len(method) + len(url)
+                self.traffic.count(
+                    purpose,
+                    sent=sent + len(data or b""),
+                    received=_head_bytes(response.headers),
+                )
+                limit = reply_bytes_max if response.status < 300 else _ERROR_BODY_BYTES_MAX
+                raw = await self._read(response, limit, purpose)
+        except TimeoutError as error:
+            raise CloudUnavailable(
+                f"{self.endpoint.origin} did not answer in time", code="cloud-timeout"
+            ) from error
+        except (ssl.SSLError, aiohttp.ClientSSLError) as error:
+            raise no_trust(error, self.endpoint.origin, self._clock.wall_ms()) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # ValueError: what aiohttp and yarl raise for an answer or address that is malformed.
+            raise CloudUnavailable(
+                f"{self.endpoint.origin} cannot be reached: {_why(error)}",
+                code="cloud-unreachable",
+                remedy="check the network and CLOUD_API_ENDPOINT",
+            ) from error
+        return self._judge(response, raw)
+
+    async def _open(self) -> aiohttp.ClientSession:
+        async with self._opening:
+            if self._session is None or self._session.closed:
+                # Reading the system's certificates takes a while on a small device: not here on
+                # the loop.
+                context = await asyncio.to_thread(self._ssl) if self.endpoint.secure else True
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(
+                        ssl=context, limit=4, keepalive_timeout=_KEEP_ALIVE_S
+                    ),
+                    timeout=aiohttp.ClientTimeout(
+                        total=TOTAL_TIMEOUT_S,
+                        connect=CONNECT_TIMEOUT_S,
+                        sock_connect=CONNECT_TIMEOUT_S,
+                    ),
+                    headers={"User-Agent": self._agent},
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    auto_decompress=False,
+                )
+            return self._session
+
+    def _ssl(self) -> ssl.SSLContext:
+        return make_ssl_context(self._ca_cert, verify=self._verify)
+
+    async def _read(
+        self, response: aiohttp.ClientResponse, bytes_max: int, purpose: str
+    ) -> bytes | None:
+        """The body as it was meant, or None when it is more than `bytes_max`."""
+        encoding = response.headers.get("Content-Encoding", "identity").lower()
+        inflate = zlib.decompressobj(wbits=47) if encoding in {"gzip", "deflate"} else None
+        whole = bytearray()
+        async for chunk in response.content.iter_any():
+            self.traffic.count(purpose, received=len(chunk))
+            room = bytes_max - len(whole) + 1
+            try:
+                whole += inflate.decompress(chunk, room) if inflate else chunk
+            except zlib.error as error:
+                raise ValueError("its answer is not the gzip it says it is") from error
+            if len(whole) > bytes_max:
+                return None
+        if inflate and whole and not inflate.eof:
+            raise ValueError("its answer ended early")
+        return bytes(whole)
+
+    def _judge(self, response: aiohttp.ClientResponse, raw: bytes | None) -> Reply:
+        status = response.status
+        if status in {204, 304}:
+            return Reply(status=status, etag=response.headers.get("ETag"))
+        if 200 <= status < 300:
+            return Reply(
+                status=status,
+                body=self._json(response, raw),
+                etag=response.headers.get("ETag"),
+            )
+        if 300 <= status < 400:
+            raise CloudUnavailable(
+                f"{self.endpoint.origin} points elsewhere (HTTP {status}), which is not followed",
+                code="cloud-redirects",
+                remedy="set CLOUD_API_ENDPOINT to the cloud's own address",
+            )
+        code, message = _said(raw)
+        text = f"the cloud answered {status}" + (f": {message}" if message else "")
+        if status in _TEMPORARY or status >= 500:
+            raise CloudUnavailable(
+                text,
+                code=code or f"http-{status}",
+                retry_after_s=retry_after_s(
+                    response.headers.get("Retry-After"),
+                    date=response.headers.get("Date"),
+                    wall_ms=self._clock.wall_ms(),
+                ),
+            )
+        kind = CloudConflict if status == 409 else CloudRefused
+        raise kind(text, status=status, code=code or f"http-{status}")
+
+    def _json(self, response: aiohttp.ClientResponse, raw: bytes | None) -> Any:
+        if raw is None:
+            raise CloudUnavailable(
+                f"the answer of {self.endpoint.origin} is too large", code="reply-too-large"
+            )
+        if not raw:
+            return None
+        kind = response.content_type
+        if kind != "application/json" and not kind.endswith("+json"):
+            raise self._not_json(f"is {kind}")
+        try:
+            return decode_json(raw, at="reply")
+        except InvalidField as error:
+            raise self._not_json("does not parse") from error
+
+    def _not_json(self, what: str) -> CloudUnavailable:
+        return CloudUnavailable(
+            f"the answer of {self.endpoint.origin} {what}, not JSON",
+            code="not-json",
+            remedy="something else than the cloud answers there; check CLOUD_API_ENDPOINT",
+        )
+
+
+def _head_bytes(headers: Mapping[str, str]) -> int:
+    # "name: value\r\n" each, the first line's fixed parts, and the empty line at the end.
+    return sum(len(name) + len(value) + 4 for name, value in headers.items()) + 16
+
+
+def _said(raw: bytes | None) -> tuple[str | None, str | None]:
+    """The cloud's own code and sentence, where an error body has them."""
+    try:
+        body = decode_json(raw) if raw else None
+    except InvalidField:
+        return None, None
+    if not isinstance(body, dict):
+        return None, None
+    code, message = body.get("code"), body.get("message") or body.get("error")
+    return (
+        code if isinstance(code, str) and len(code) <= 64 and _CODE.match(code) else None,
+        message[:_MESSAGE_LENGTH_MAX] if isinstance(message, str) else None,
+    )
+
+
+def _why(error: BaseException) -> str:
+    return (str(error) or type(error).__name__)[:_MESSAGE_LENGTH_MAX]
