@@ -11,8 +11,8 @@ from iotistic.model.words import ContainerState
 class Container:
     """One container that carries this device's label.
 
-    `networks` are engine names. `spec_hash` is the label as written, version and all; None on a
-    container that somebody else made. `exit_code` is known once it has ended.
+    `networks` are engine names. `spec_hash` and `spec_fields` are the labels as written; None on
+    a container that somebody else made. `exit_code` is known once it has ended.
     """
 
     id: str
@@ -24,6 +24,7 @@ class Container:
     image: str
     image_id: str
     spec_hash: str | None = None
+    spec_fields: str | None = None
     networks: tuple[str, ...] = ()
     exit_code: int | None = None
     health: str | None = None

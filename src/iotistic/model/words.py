@@ -49,7 +49,8 @@ class WaitReason(StrEnum):
     ENGINE_RESTARTING = "engine-restarting"
     ENGINE_REMOVING = "engine-removing"
     IMAGES_OF_APP_MISSING = "images-of-app-missing"
-    RESOURCE_IN_USE = "resource-in-use"
+    RESOURCES_MISSING = "resources-missing"
+    PULL_SLOTS_TAKEN = "pull-slots-taken"
     ENDED = "ended"
 
 

@@ -29,6 +29,7 @@ class Step:
     """One thing that is safe to do now.
 
     `target` is what the engine calls its object: a container id, or a network's or volume's name.
+    `owner` is the service that a pull is for (its subject is the image, which belongs to no app).
     `purpose` is the spec hash it serves, for the counting of attempts.
     """
 
@@ -44,7 +45,12 @@ class Step:
     grace_s: float = 10.0
     seen_start: str | None = None
     differences: tuple[Difference, ...] = ()
-    heals: bool = False
+    owner: Subject | None = None
+
+    @property
+    def served(self) -> Subject:
+        """Whom the step serves: the service of a pull, else its own subject."""
+        return self.owner or self.subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

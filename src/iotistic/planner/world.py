@@ -8,8 +8,6 @@ from enum import StrEnum
 
 from iotistic.model.observation import Container, Resources
 
-AGENT_KEY_BYTES = 32
-
 
 class StepKind(StrEnum):
     """What kind of thing a step does; attempts are counted by it."""
@@ -26,6 +24,8 @@ class StepKind(StrEnum):
     PAUSE = "pause"
     UNPAUSE = "unpause"
     REMOVE = "remove"
+    HEAL = "heal"
+    """Remove the container of a service that ended by itself, so that it is made anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -94,8 +94,8 @@ class World:
     """Everything the planner may know. `resources` None: not looked at in this round.
 
     `in_flight` are subjects with a step under way. `pulling` gives the share done (0..1) of each
-    canonical reference being pulled. `heals` counts how often a service that had ended was made
-    again, as attempts of kind CREATE_CONTAINER with `not_before_s` for the next.
+    canonical reference being pulled. Among `attempts`, those of kind HEAL also count how often a
+    service that had ended was made again.
     """
 
     now_s: float

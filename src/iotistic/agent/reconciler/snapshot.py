@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Container
@@ -26,7 +26,7 @@ class Snapshot:
     offered_version: int | None = None
     refusal: IotisticError | None = None
     containers: tuple[Container, ...] = ()
-    plan: Plan = Plan()
+    plan: Plan = field(default_factory=Plan)
     attempts: tuple[Attempt, ...] = ()
     intents: tuple[Intent, ...] = ()
     engine_error: IotisticError | None = None

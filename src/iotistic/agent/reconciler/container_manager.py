@@ -1,0 +1,179 @@
+"""Does one step with the engine, and keeps the account of what failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from iotistic.agent.clock import Clock
+from iotistic.agent.logs import AgentLogger
+from iotistic.agent.store import Store
+from iotistic.engines.protocol import Engine, PullProgress
+from iotistic.model.errors import IotisticError, Unavailable
+from iotistic.model.words import LogComponent
+from iotistic.planner import attempts
+from iotistic.planner.step import Step
+from iotistic.planner.world import Attempt, IntentKind, StepKind, Subject
+
+CONCURRENT_CALLS = 8
+LAST_WORDS_LINES = 50
+_LAST_WORDS_BYTES = 8 * 1024
+_LAST_WORDS_SERVICES = 200
+
+
+class ContainerManager:
+    """Carries out steps: several at once, each with one outcome, none of which stops the others.
+
+    Every call of the engine is idempotent, so a step that was interrupted is simply planned again.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        clock: Clock,
+        log: AgentLogger,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._clock = clock
+        self._log = log.bind(component=LogComponent.CONTAINER_MANAGER)
+        self._on_change = on_change
+        # Dockerd works on a few containers at once and queues the rest; more calls under way
+        # would only bring their deadlines nearer.
+        self._slots = asyncio.Semaphore(CONCURRENT_CALLS)
+        self._pulling: dict[str, float] = {}
+        self._last_words: dict[Subject, tuple[str, ...]] = {}
+
+    @property
+    def pulling(self) -> Mapping[str, float]:
+        """The share done (0..1) of every image being pulled, by canonical reference."""
+        return dict(self._pulling)
+
+    def last_words(self, subject: Subject) -> Sequence[str]:
+        """The last lines a service wrote before its ended container was removed."""
+        return self._last_words.get(subject, ())
+
+    async def execute(self, step: Step, before: Attempt | None) -> Attempt | None:
+        """Do the step. Returns the record of failures it leaves, None for none.
+
+        Only cancellation comes out of it: a step's failure is an outcome, kept in the store.
+        """
+        started_s = self._clock.now_s()
+        try:
+            async with self._slots:
+                await self._do(step)
+        except IotisticError as error:
+            return await self._failed(step, before, error)
+        self._log.info(
+            "step done",
+            step=step.kind,
+            subject=str(step.served),
+            service=step.service_name,
+            reason=step.reason,
+            took_s=round(self._clock.now_s() - started_s, 3),
+        )
+        return await self._succeeded(step, before)
+
+    async def _do(self, step: Step) -> None:
+        match step.kind:
+            case StepKind.PULL:
+                await self._pull(step)
+            case StepKind.CREATE_NETWORK:
+                await self._engine.create_network(step.target, dict(step.labels))
+            case StepKind.REMOVE_NETWORK:
+                await self._engine.remove_network(step.target)
+            case StepKind.CREATE_VOLUME:
+                await self._engine.create_volume(step.target, dict(step.labels))
+            case StepKind.REMOVE_VOLUME:
+                await self._engine.remove_volume(step.target)
+            case StepKind.HEAL:
+                await self._keep_last_words(step)
+                await self._engine.remove(step.target)
+            case _:
+                await self._do_with_container(step)
+
+    async def _do_with_container(self, step: Step) -> None:
+        engine, container_id = self._engine, step.target
+        match step.kind:
+            case StepKind.CREATE_CONTAINER if step.container is not None:
+                await engine.create_container(step.container)
+            case StepKind.START:
+                await engine.start(container_id)
+            case StepKind.STOP:
+                await engine.stop(container_id, grace_s=step.grace_s)
+            case StepKind.RESTART:
+                await engine.restart(container_id, grace_s=step.grace_s, seen_start=step.seen_start)
+            case StepKind.PAUSE:
+                await engine.pause(container_id)
+            case StepKind.UNPAUSE:
+                await engine.unpause(container_id)
+            case StepKind.REMOVE:
+                await engine.remove(container_id)
+            case _:
+                raise AssertionError(step)  # a plan with a step nobody knows: our own mistake
+
+    async def _pull(self, step: Step) -> None:
+        if step.image is None:
+            raise ValueError("a pull step without an image")
+        name = step.target
+        self._pulling[name] = 0.0
+
+        def progressed(progress: PullProgress) -> None:
+            if progress.total_bytes > 0:
+                self._pulling[name] = min(1.0, progress.done_bytes / progress.total_bytes)
+                self._on_change()
+
+        try:
+            await self._engine.pull(step.image, progressed)
+        finally:
+            del self._pulling[name]
+
+    async def _keep_last_words(self, step: Step) -> None:
+        lines: list[str] = []
+        output = self._engine.logs(step.target, tail=LAST_WORDS_LINES, follow=False)
+        try:
+            lines = [line.text async for line in output]
+        except IotisticError as error:
+            # What it said is a help for people; that it runs again is the job.
+            self._log.debug("last output lost", code=error.code, container=step.target)
+        kept = "\n".join(lines)[-_LAST_WORDS_BYTES:].splitlines()[-LAST_WORDS_LINES:]
+        self._last_words[step.subject] = tuple(kept)
+        while len(self._last_words) > _LAST_WORDS_SERVICES:
+            del self._last_words[next(iter(self._last_words))]
+
+    async def _succeeded(self, step: Step, before: Attempt | None) -> Attempt | None:
+        if step.kind is StepKind.HEAL:
+            record = attempts.healed(step, before, now_s=self._clock.now_s())
+            await self._store.save_attempt(record)
+            return record
+        if before is not None:
+            await self._store.clear_attempts(step.subject, step.kind)
+        if step.kind is StepKind.RESTART:
+            for intent in await self._store.intents():
+                if (intent.kind, intent.container_id) == (IntentKind.RESTART, step.target):
+                    await self._store.remove_intent(intent)
+        return None
+
+    async def _failed(self, step: Step, before: Attempt | None, error: IotisticError) -> Attempt:
+        record = attempts.failed(
+            step,
+            before,
+            now_s=self._clock.now_s(),
+            code=error.code,
+            message=str(error),
+            wait_s=error.retry_after_s if isinstance(error, Unavailable) else None,
+        )
+        self._log.warning(
+            "step failed",
+            step=step.kind,
+            subject=str(step.served),
+            service=step.service_name,
+            code=error.code,
+            error=str(error),
+            attempt=record.count,
+            retry_in_s=round(record.not_before_s - self._clock.now_s(), 1),
+        )
+        await self._store.save_attempt(record)
+        return record

@@ -1,0 +1,344 @@
+"""The one loop that owns the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from iotistic.agent.clock import Clock
+from iotistic.agent.logs import AgentLogger
+from iotistic.agent.reconciler import offer
+from iotistic.agent.reconciler.container_manager import ContainerManager
+from iotistic.agent.reconciler.snapshot import Snapshot
+from iotistic.agent.store import Store, StoredTarget
+from iotistic.engines.protocol import Engine
+from iotistic.model.errors import EngineUnavailable, InvalidField, IotisticError, Refused
+from iotistic.model.observation import Resources
+from iotistic.model.target import TargetState, parse_target
+from iotistic.model.words import LogComponent
+from iotistic.planner import attempts
+from iotistic.planner.plan import fulfilled, plan
+from iotistic.planner.policy import Policy
+from iotistic.planner.step import Plan, Step
+from iotistic.planner.wanted import NOTHING_WANTED, Wanted, work_out
+from iotistic.planner.world import Attempt, Intent, StepKind, Subject, World
+
+ROUND_SPACING_S = 0.05
+_SPACING_PER_LOOK = 3.0
+"""A round that follows at once waits this many times as long as the last look took, so that
+looking never takes more than a quarter of the time, whatever the engine's speed."""
+FULL_LOOK_EVERY_S = 600.0
+_ENGINE_RETRY_CAP_S = 30.0
+_MAKES_RESOURCES_STALE = (
+    StepKind.PULL,
+    StepKind.CREATE_NETWORK,
+    StepKind.REMOVE_NETWORK,
+    StepKind.CREATE_VOLUME,
+    StepKind.REMOVE_VOLUME,
+    StepKind.REMOVE,
+)
+
+
+class StateReconciler:
+    """Brings the device to its target, one safe round at a time.
+
+    Level-triggered: a new target, an engine event, the end of a step, a wish and the timer only
+    wake the loop; what is true is read again from the engine. Looking costs one listing call;
+    images, networks and volumes are looked at when a decision needs them.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        store: Store,
+        clock: Clock,
+        log: AgentLogger,
+        policy: Policy,
+        interval_s: Callable[[], float],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._clock = clock
+        self._log = log.bind(component=LogComponent.STATE_RECONCILER)
+        self._policy = policy
+        self._interval_s = interval_s
+        self._on_change = on_change
+        self._manager = ContainerManager(engine, store, clock, log, self._touch)
+        self._wake = asyncio.Event()
+        self._in_flight: dict[Subject, Step] = {}
+        self._attempts: dict[tuple[Subject, StepKind], Attempt] = {}
+        self._wanted: Wanted = NOTHING_WANTED
+        self._snapshot = Snapshot()
+        self._full_look = True
+        self._full_look_at_s = 0.0
+        self._look_took_s = 0.0
+        self._engine_failures = 0
+        self._offer_lock = asyncio.Lock()
+
+    @property
+    def manager(self) -> ContainerManager:
+        """The one that does the steps."""
+        return self._manager
+
+    def snapshot(self) -> Snapshot:
+        """The last round's facts and decisions."""
+        return self._snapshot
+
+    def wake(self) -> None:
+        """Look again soon."""
+        self._wake.set()
+
+    async def load(self) -> None:
+        """Take up the stored target, so that a start needs nobody but the engine."""
+        self._attempts = {(a.subject, a.step): a for a in await self._store.attempts()}
+        stored = await self._store.target()
+        if stored is not None:
+            self._adopt(parse_target(_document(stored)))
+
+    async def offer_target(self, document: Any, etag: str | None) -> None:
+        """Take a target as it came from the cloud: validated, stored, then acted upon.
+
+        Raises InvalidField or Refused, and then what was held before stays in force.
+        """
+        async with self._offer_lock:
+            held = await self._store.target()
+            try:
+                target = parse_target(document)
+                offer.judge(held, target)
+            except (InvalidField, Refused) as error:
+                self._refuse(document, error)
+                raise
+            if offer.is_no_opinion(target):
+                return
+            await self._accept(document, target, held, etag)
+
+    async def _accept(
+        self,
+        document: dict[str, Any],
+        target: TargetState,
+        held: StoredTarget | None,
+        etag: str | None,
+    ) -> None:
+        apps, config = document.get("apps") or {}, document.get("config") or {}
+        state_hash = offer.state_hash(apps, config)
+        same = held is not None and held.state_hash == state_hash
+        await self._store.save_target(
+            StoredTarget(
+                apps=apps,
+                config=config,
+                version=target.version,
+                epoch=target.epoch,
+                etag=etag,
+                state_hash=state_hash,
+                received_at_ms=self._clock.wall_ms(),
+                applied_at_ms=held.applied_at_ms if held is not None and same else None,
+            )
+        )
+        if not same:
+            # A new target is a new chance for everything that failed under the old one.
+            for attempt in list(self._attempts.values()):
+                await self._store.clear_attempts(attempt.subject)
+            self._attempts.clear()
+        self._log.info("target accepted", version=target.version, apps=len(target.apps))
+        self._adopt(target)
+
+    def _adopt(self, target: TargetState) -> None:
+        identity = self._store.identity
+        self._wanted = work_out(
+            target,
+            uuid=identity.uuid,
+            hash_key=bytes.fromhex(identity.hash_key.reveal()),
+            policy=self._policy,
+        )
+        self._update(target=target, refusal=None, offered_version=target.version)
+        self._full_look = True
+        self.wake()
+
+    def _refuse(self, document: Any, error: IotisticError) -> None:
+        version = document.get("version") if isinstance(document, dict) else None
+        self._log.warning("target refused", code=error.code, error=str(error))
+        self._update(refusal=error, offered_version=version if isinstance(version, int) else None)
+
+    async def intend(self, intent: Intent) -> None:
+        """Record a person's wish, then look."""
+        await self._store.save_intent(intent)
+        self.wake()
+
+    async def withdraw(self, intent: Intent) -> None:
+        """Take a wish back, then look."""
+        await self._store.remove_intent(intent)
+        self.wake()
+
+    async def forget_failures(self, subjects: list[Subject]) -> None:
+        """Try again at once what is waiting after failures."""
+        for subject in subjects:
+            await self._store.clear_attempts(subject)
+            for key in [key for key in self._attempts if key[0] == subject]:
+                del self._attempts[key]
+        self.wake()
+
+    async def run(self) -> None:
+        """Reconcile until cancelled. May be cancelled or killed at any `await`."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen(), name="engine-events")
+            while True:
+                self._wake.clear()
+                pause_s = await self._round(group)
+                await self._sleep_until_woken(pause_s)
+                await self._clock.sleep(max(ROUND_SPACING_S, _SPACING_PER_LOOK * self._look_took_s))
+
+    async def look(self) -> Plan:
+        """One look and its plan, without doing anything."""
+        world, decided = await self._look_and_plan()
+        self._record(world, decided)
+        return decided
+
+    async def _round(self, group: asyncio.TaskGroup) -> float:
+        """Look, decide, set off what is safe; the longest time to sleep is the answer."""
+        try:
+            world, decided = await self._look_and_plan()
+        except EngineUnavailable as error:
+            return self._engine_is_away(error)
+        self._engine_failures = 0
+        self._record(world, decided)
+        for intent in fulfilled(world, self._wanted):
+            await self._store.remove_intent(intent)
+            self.wake()
+        for step in decided.steps:
+            if step.subject not in self._in_flight:
+                self._in_flight[step.subject] = step
+                group.create_task(self._execute(step), name=f"step {step.kind} {step.subject}")
+        if decided.settled and not self._in_flight:
+            await self._mark_applied()
+        asked_s = decided.ask_again_s
+        until_s = self._interval_s()
+        return until_s if asked_s is None else min(until_s, max(0.0, asked_s - world.now_s))
+
+    async def _look_and_plan(self) -> tuple[World, Plan]:
+        started_s = self._clock.now_s()
+        full = self._full_look or started_s >= self._full_look_at_s + FULL_LOOK_EVERY_S
+        self._full_look = False
+        try:
+            world = await self._look(full=full)
+            decided = plan(world, self._wanted, self._policy)
+            if decided.needs_resources:
+                world = await self._look(full=True)
+                decided = plan(world, self._wanted, self._policy)
+        except EngineUnavailable:
+            self._full_look = True
+            raise
+        self._look_took_s = self._clock.now_s() - started_s
+        return world, decided
+
+    async def _look(self, *, full: bool) -> World:
+        resources: Resources | None = None
+        # Taken before looking: a step that ends meanwhile may have been seen half done.
+        in_flight = frozenset(self._in_flight)
+        if full:
+            containers, resources = await asyncio.gather(
+                self._engine.containers(), self._engine.resources()
+            )
+            self._full_look_at_s = self._clock.now_s()
+        else:
+            containers = await self._engine.containers()
+        return World(
+            now_s=self._clock.now_s(),
+            uuid=self._store.identity.uuid,
+            containers=containers,
+            resources=resources,
+            in_flight=in_flight,
+            pulling=self._manager.pulling,
+            attempts=tuple(self._attempts.values()),
+            intents=await self._store.intents(),
+        )
+
+    async def _execute(self, step: Step) -> None:
+        key = (step.subject, step.kind)
+        try:
+            record = await self._manager.execute(step, self._attempts.get(key))
+            if record is None:
+                self._attempts.pop(key, None)
+            else:
+                self._attempts[key] = record
+        finally:
+            del self._in_flight[step.subject]
+            if step.kind in _MAKES_RESOURCES_STALE:
+                self._full_look = True
+            self.wake()
+
+    async def _listen(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async for event in self._engine.events():
+                    failures = 0
+                    if event.kind in ("network", "volume"):
+                        self._full_look = True
+                    self.wake()
+            except IotisticError as error:
+                self._log.debug("engine events broke off", code=error.code)
+            failures += 1
+            await self._clock.sleep(min(_ENGINE_RETRY_CAP_S, 0.5 * 2.0 ** min(failures, 10)))
+            # Whatever happened while nobody listened shows in the next look.
+            self.wake()
+
+    async def _sleep_until_woken(self, span_s: float) -> None:
+        if self._wake.is_set():
+            return
+        timer = asyncio.ensure_future(self._clock.sleep(span_s))
+        waker = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait((timer, waker), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            waker.cancel()
+
+    def _engine_is_away(self, error: EngineUnavailable) -> float:
+        self._engine_failures += 1
+        if self._engine_failures == 1:
+            self._log.warning("engine unavailable", code=error.code, error=str(error))
+        if self._snapshot.engine_error is None or self._snapshot.engine_error.code != error.code:
+            self._update(engine_error=error)
+        return attempts.retry_delay_s(min(self._engine_failures, 5), base_s=0.5)
+
+    def _record(self, world: World, decided: Plan) -> None:
+        if self._snapshot.engine_error is not None:
+            self._log.info("engine is back")
+        self._update(
+            containers=tuple(
+                sorted(world.containers, key=lambda c: (c.app_id, c.service_id, c.id))
+            ),
+            plan=decided,
+            attempts=world.attempts,
+            intents=world.intents,
+            engine_error=None,
+        )
+
+    def _update(self, **fields: Any) -> None:
+        before = self._snapshot
+        values = {name: getattr(before, name) for name in before.__dataclass_fields__} | fields
+        after = Snapshot(**values)
+        if after != before:
+            self._snapshot = Snapshot(**(values | {"changed": before.changed + 1}))
+            self._on_change()
+
+    def _touch(self) -> None:
+        self._on_change()
+
+    async def _mark_applied(self) -> None:
+        stored = await self._store.target()
+        if stored is not None and stored.applied_at_ms is None:
+            await self._store.mark_applied(stored.state_hash, self._clock.wall_ms())
+            self._log.info("target reached", version=stored.version)
+
+
+def _document(stored: StoredTarget) -> dict[str, Any]:
+    return {
+        "apps": stored.apps,
+        "config": stored.config,
+        "version": stored.version,
+        "target_epoch": stored.epoch,
+    }
