@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from iotistic.model.container import ContainerRequest as ContainerRequest
+from iotistic.model.container import ContainerRequest
 from iotistic.model.image import ImageRef
 from iotistic.model.observation import Container, Resources
+from iotistic.model.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Credentials:
     """A login for one registry host."""
 
     username: str
-    password: str
+    password: Secret
 
 
 ProgressSink = Callable[[PullProgress], None]

@@ -1,0 +1,26 @@
+"""The Docker Engine, over its own API socket (20.10 and newer).
+
+    engine       `DockerEngine`, the room's front
+    host         where the engine is: DOCKER_HOST and its companions
+    connection   one request: deadline, size limit, version, errors
+    deadlines    how long each class of call may take
+    errors       what the engine's sentences mean to us
+    listing      its listings -> observations
+    mapping      ContainerRequest -> the body of a create call (pure)
+    creation     making a container, or adopting what an interrupted call left
+    lifecycle    start, stop, restart, pause, unpause, remove
+    objects      networks and volumes
+    pull         progress, and the errors inside the stream
+    logs, events streams
+    credentials  logins for registries from Docker's own kind of file
+
+Nothing is kept between calls but the connection: after a restart of the agent or of the engine
+the next listing tells all. The invariant: nothing without this device's label is touched.
+"""
+
+from __future__ import annotations
+
+from iotistic.engines.docker.engine import DockerEngine
+from iotistic.engines.docker.host import DockerHost, docker_host
+
+__all__ = ["DockerEngine", "DockerHost", "docker_host"]

@@ -1,0 +1,172 @@
+"""`DockerEngine`: the Docker Engine as the agent needs it. I/O only, no decisions about apps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+import msgspec
+
+from iotistic.engines.docker.connection import Connection
+from iotistic.engines.docker.creation import create_container
+from iotistic.engines.docker.credentials import registry_logins
+from iotistic.engines.docker.deadlines import LIST_S
+from iotistic.engines.docker.errors import EngineAnswer, general
+from iotistic.engines.docker.events import follow_events
+from iotistic.engines.docker.host import DockerHost, docker_host
+from iotistic.engines.docker.lifecycle import Lifecycle
+from iotistic.engines.docker.listing import (
+    read_containers,
+    read_images,
+    read_networks,
+    read_volumes,
+)
+from iotistic.engines.docker.logs import follow_logs
+from iotistic.engines.docker.objects import Objects
+from iotistic.engines.docker.pull import pull_image
+from iotistic.engines.protocol import (
+    ContainerLogLine,
+    Credentials,
+    EngineEvent,
+    EngineInfo,
+    ProgressSink,
+)
+from iotistic.model.container import ContainerRequest
+from iotistic.model.image import ImageRef
+from iotistic.model.naming import LABEL_DEVICE
+from iotistic.model.observation import Container, Resources
+
+
+class DockerEngine:
+    """The Docker Engine for one device; connects when first asked something.
+
+    `logins` are by registry host as images name it. See `Engine` for what each call promises.
+    """
+
+    def __init__(
+        self,
+        uuid: str,
+        host: DockerHost | None = None,
+        *,
+        logins: Mapping[str, Credentials] | None = None,
+    ) -> None:
+        self._uuid = uuid
+        self._logins = dict(logins or {})
+        self._connection = Connection(host or DockerHost())
+        self._objects = Objects(self._connection, uuid)
+        self._lifecycle = Lifecycle(self._connection)
+        self._ours = _filters(label=[f"{LABEL_DEVICE}={uuid}"])
+
+    @classmethod
+    def from_environment(cls, uuid: str, environment: Mapping[str, str]) -> DockerEngine:
+        """The engine that DOCKER_HOST and its companions name; raises InvalidField."""
+        return cls(uuid, docker_host(environment), logins=registry_logins(environment))
+
+    async def info(self) -> EngineInfo:
+        """Which engine this is; asks it anew."""
+        try:
+            return await self._connection.negotiate(again=True)
+        except EngineAnswer as answer:
+            raise general(answer, "ask for the version") from answer
+
+    async def containers(self) -> tuple[Container, ...]:
+        """All containers with this device's label, stopped ones too."""
+        return read_containers(await self._list("containers/json", all="1", filters=self._ours))
+
+    async def resources(self) -> Resources:
+        """All images, and the networks and volumes with this device's label."""
+        answers = await asyncio.gather(
+            self._list("images/json"),
+            self._list("networks", filters=self._ours),
+            self._list("volumes", filters=self._ours),
+            return_exceptions=True,  # so that none goes on behind the back of one that failed
+        )
+        contents = []
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+            contents.append(answer)
+        images, networks, volumes = contents
+        return Resources(
+            images=read_images(images),
+            networks=read_networks(networks),
+            volumes=read_volumes(volumes),
+        )
+
+    async def started_at(self, container_id: str) -> str | None:
+        """The engine's text for when the container last started; None when it is not there."""
+        return await self._lifecycle.started_at(container_id)
+
+    async def pull(self, image: ImageRef, progress: ProgressSink) -> None:
+        """Bring the image here and check that it is."""
+        await pull_image(self._connection, image, self._logins.get(image.host), progress)
+
+    async def create_network(self, name: str, labels: dict[str, str]) -> None:
+        """Make a bridge network."""
+        await self._objects.create_network(name, labels)
+
+    async def remove_network(self, name: str) -> None:
+        """Remove a network of ours."""
+        await self._objects.remove_network(name)
+
+    async def create_volume(self, name: str, labels: dict[str, str]) -> None:
+        """Make a local volume."""
+        await self._objects.create_volume(name, labels)
+
+    async def remove_volume(self, name: str) -> None:
+        """Remove a volume of ours, data and all."""
+        await self._objects.remove_volume(name)
+
+    async def create_container(self, request: ContainerRequest) -> str:
+        """Make a container and join its networks, without starting it. Returns its id."""
+        return await create_container(self._connection, self._uuid, request)
+
+    async def start(self, container_id: str) -> None:
+        """Start a created or ended container."""
+        await self._lifecycle.start(container_id)
+
+    async def stop(self, container_id: str, *, grace_s: float) -> None:
+        """Ask it to end, and after `grace_s` make it."""
+        await self._lifecycle.stop(container_id, grace_s=grace_s)
+
+    async def restart(self, container_id: str, *, grace_s: float, seen_start: str | None) -> None:
+        """Restart it, unless it has started since `seen_start`."""
+        await self._lifecycle.restart(container_id, grace_s=grace_s, seen_start=seen_start)
+
+    async def pause(self, container_id: str) -> None:
+        """Freeze its processes."""
+        await self._lifecycle.pause(container_id)
+
+    async def unpause(self, container_id: str) -> None:
+        """Let them go on."""
+        await self._lifecycle.unpause(container_id)
+
+    async def remove(self, container_id: str) -> None:
+        """Remove an ended container. Volumes stay."""
+        await self._lifecycle.remove(container_id)
+
+    def logs(
+        self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
+    ) -> AsyncIterator[ContainerLogLine]:
+        """Its output: the last `tail` lines, then, with `follow`, what comes until it ends."""
+        return follow_logs(
+            self._connection, container_id, tail=tail, follow=follow, since_s=since_s
+        )
+
+    def events(self) -> AsyncIterator[EngineEvent]:
+        """What happens to containers of ours, until the stream breaks."""
+        return follow_events(self._connection, self._uuid)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._connection.close()
+
+    async def _list(self, path: str, **params: str) -> bytes:
+        try:
+            return await self._connection.fetch("GET", path, params=params, within_s=LIST_S)
+        except EngineAnswer as answer:
+            raise general(answer, f"list {path}") from answer
+
+
+def _filters(**wanted: list[str]) -> str:
+    return msgspec.json.encode(wanted).decode()

@@ -1,0 +1,57 @@
+"""The engine's event stream, read here and not by aiodocker's channel, which keeps a task."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from iotistic.engines.docker.connection import Connection, decode
+from iotistic.engines.docker.deadlines import LIST_S
+from iotistic.engines.docker.errors import EngineAnswer, general
+from iotistic.engines.docker.lines import next_line
+from iotistic.engines.protocol import EngineEvent
+from iotistic.model.errors import EngineUnavailable
+from iotistic.model.naming import LABEL_DEVICE
+
+# Those that change what a listing shows. Not among them: `exec_*`, of which a health check makes
+# three each time it runs. The engine gives labels with events of containers only.
+_ACTIONS = (
+    "create",
+    "start",
+    "die",
+    "stop",
+    "pause",
+    "unpause",
+    "rename",
+    "destroy",
+    "health_status",
+)
+
+
+class _Actor(msgspec.Struct):
+    ID: str = ""
+
+
+class _Event(msgspec.Struct):
+    Type: str = ""
+    Action: str = ""
+    Actor: _Actor = msgspec.field(default_factory=_Actor)
+
+
+async def follow_events(connection: Connection, uuid: str) -> AsyncIterator[EngineEvent]:
+    """Events of this device's containers, until the stream breaks, which raises."""
+    wanted = {
+        "type": ["container"],
+        "event": list(_ACTIONS),
+        "label": [f"{LABEL_DEVICE}={uuid}"],
+    }
+    params = {"filters": msgspec.json.encode(wanted).decode()}
+    try:
+        async with connection.stream("GET", "events", params=params, within_s=LIST_S) as response:
+            while line := await next_line(response, "events"):
+                event = decode(line, _Event, what="an event")
+                yield EngineEvent(kind=event.Type, action=event.Action, id=event.Actor.ID)
+    except EngineAnswer as answer:
+        raise general(answer, "follow events") from answer
+    raise EngineUnavailable("the engine ended the event stream")

@@ -1,0 +1,113 @@
+"""Networks and volumes. They are known by names of ours, so each is checked to be ours first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import msgspec
+
+from iotistic.engines.docker.connection import Connection, decode
+from iotistic.engines.docker.deadlines import LIST_S, MUTATE_S
+from iotistic.engines.docker.errors import EngineAnswer, general, network_error
+from iotistic.model.errors import Refused
+from iotistic.model.naming import LABEL_DEVICE, device_labels
+
+
+class _Labelled(msgspec.Struct):
+    Name: str
+    Id: str = ""
+    Labels: dict[str, str] | None = None
+
+
+class Objects:
+    """Makes and removes the networks and volumes of one device."""
+
+    def __init__(self, connection: Connection, uuid: str) -> None:
+        self._connection = connection
+        self._uuid = uuid
+
+    async def create_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make a bridge network, unless ours of that name is there."""
+        what = f"create network {name}"
+        body = {
+            "Name": name,
+            "Driver": "bridge",
+            # Names of networks are not unique to the engine, and two of one name are of no use.
+            "CheckDuplicate": True,
+            "Labels": {**labels, **device_labels(self._uuid)},
+        }
+        try:
+            await self._connection.fetch("POST", "networks/create", body=body, within_s=MUTATE_S)
+        except EngineAnswer as answer:
+            if answer.status != 409:
+                raise network_error(answer, what) from answer
+            if not await self._networks(name):
+                raise _name_taken(what) from answer
+
+    async def remove_network(self, name: str) -> None:
+        """Remove our networks of that name, if there are any."""
+        for network in await self._networks(name):
+            await self._delete(f"networks/{network.Id}", f"remove network {name}")
+
+    async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make a local volume, unless ours of that name is there."""
+        what = f"create volume {name}"
+        body = {
+            "Name": name,
+            "Driver": "local",
+            "Labels": {**labels, **device_labels(self._uuid)},
+        }
+        try:
+            content = await self._connection.fetch(
+                "POST", "volumes/create", body=body, within_s=MUTATE_S
+            )
+        except EngineAnswer as answer:
+            raise general(answer, what) from answer
+        # One that was there is given back as it is, whoever made it.
+        if not self._ours(decode(content, _Labelled, what="a volume")):
+            raise _name_taken(what)
+
+    async def remove_volume(self, name: str) -> None:
+        """Remove our volume of that name, data and all, if there is one."""
+        path = f"volumes/{quote(name, safe='')}"
+        try:
+            content = await self._connection.fetch("GET", path, within_s=LIST_S)
+        except EngineAnswer as answer:
+            if answer.status == 404:
+                return
+            raise general(answer, f"look at volume {name}") from answer
+        if self._ours(decode(content, _Labelled, what="a volume")):
+            await self._delete(path, f"remove volume {name}")
+
+    async def _networks(self, name: str) -> list[_Labelled]:
+        label = {"label": [f"{LABEL_DEVICE}={self._uuid}"]}
+        try:
+            content = await self._connection.fetch(
+                "GET",
+                "networks",
+                params={"filters": msgspec.json.encode(label).decode()},
+                within_s=LIST_S,
+            )
+        except EngineAnswer as answer:
+            raise general(answer, "list networks") from answer
+        found = decode(content, list[_Labelled], what="networks")
+        return [network for network in found if network.Name == name]
+
+    async def _delete(self, path: str, what: str) -> None:
+        try:
+            await self._connection.fetch("DELETE", path, within_s=MUTATE_S)
+        except EngineAnswer as answer:
+            if answer.status != 404:
+                raise general(answer, what) from answer
+
+    def _ours(self, found: _Labelled) -> bool:
+        return (found.Labels or {}).get(LABEL_DEVICE) == self._uuid
+
+
+def _name_taken(what: str) -> Refused:
+    return Refused(
+        f"{what}: the name is taken by one that is not this device's",
+        code="name-taken",
+        remedy="remove or rename the other one",
+    )
