@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iotistic.model.observation import Container
-from iotistic.model.words import Verdict, WaitReason
+from iotistic.model.words import RunState, Verdict, WaitReason
 from iotistic.planner import attempts, resources, service
 from iotistic.planner.policy import Policy
 from iotistic.planner.step import AppVerdict, Plan, Step, Wait
@@ -92,11 +92,13 @@ class _Round:
     """Collects the steps and waits of one round. Lives for one call of `plan`."""
 
     def __init__(self, world: World, wanted: Wanted) -> None:
+        # In one order, so that it does not matter in which an engine lists them.
+        self._containers = sorted(world.containers, key=lambda c: c.id)
         self._world = world
         self._wanted = wanted
         self._images = resources.present_images(world.resources) if world.resources else frozenset()
         self._by_service: dict[tuple[int, str], list[Container]] = defaultdict(list)
-        for container in world.containers:
+        for container in self._containers:
             self._by_service[container.app_id, container.service_id].append(container)
         self.steps: list[Step] = []
         self.waits: list[Wait] = []
@@ -115,9 +117,10 @@ class _Round:
             self._clear_app(app.app_id, "purge asked for by a person")
             part.unsettled.update(s.key for s in app.services)
             return
+        missing_images = self._missing_images(app)
         to_make: list[WantedService] = []
         for wanted_service in app.services:
-            found = self._plan_service(app, wanted_service)
+            found = self._plan_service(wanted_service, missing_images)
             if found is not None:
                 part.unsettled.add(wanted_service.key)
                 self._take(found)
@@ -132,27 +135,48 @@ class _Round:
     def plan_removals(self) -> None:
         """Plan away what belongs to no app of the target, and networks nobody needs."""
         wanted_ids = {app.app_id for app in self._wanted.apps}
-        left = {c.app_id for c in self._world.containers}
+        left = {c.app_id for c in self._containers}
         left |= {i.app_id for i in self._world.intents if i.kind is IntentKind.PURGE}
         for app_id in sorted(left - wanted_ids):
             self._clear_app(app_id, "its app is not in the target")
         if self._world.resources is not None:
             for step in resources.remove_networks(
-                self._wanted.apps, self._world.resources, self._world.containers
+                self._wanted.apps, self._world.resources, self._containers
             ):
                 self._take(self._unless_in_flight(step))
 
-    def _plan_service(self, app: WantedApp, wanted: WantedService) -> Step | Wait | None:
-        subject = service.subject_of(app.app_id, wanted.key)
+    def _missing_images(self, app: WantedApp) -> frozenset[str]:
+        """Images that services of the app are still to be made of, and that are not here.
+
+        Those of services which are wanted stopped, or whose container is there already, do not
+        count: nobody would ever pull them, and what waits for them would wait for ever.
+        """
+        return frozenset(s.image for s in app.services if self._is_to_be_made(s)) - self._images
+
+    def _is_to_be_made(self, wanted: WantedService) -> bool:
+        if self._wanted_state(wanted) is RunState.STOPPED:
+            return False
+        current, _ = service.choose_current(wanted, self._containers_of(wanted))
+        return current is None or current.spec_hash != wanted.spec_hash
+
+    def _containers_of(self, wanted: WantedService) -> list[Container]:
+        return self._by_service.get((wanted.app_id, wanted.key), [])
+
+    def _wanted_state(self, wanted: WantedService) -> RunState:
+        stop = service.intent_for(self._world.intents, IntentKind.STOP, wanted)
+        return service.wanted_state(wanted, stop)
+
+    def _plan_service(
+        self, wanted: WantedService, missing_images: frozenset[str]
+    ) -> Step | Wait | None:
+        subject = service.subject_of(wanted.app_id, wanted.key)
         if subject in self._world.in_flight:
             return self._in_flight(wanted)
-        found = self._by_service.get((app.app_id, wanted.key), [])
-        current, duplicates = service.choose_current(wanted, found)
+        current, duplicates = service.choose_current(wanted, self._containers_of(wanted))
         if duplicates:
             return service.clear_away(
                 duplicates[0], "a second container of the service", now_s=self._world.now_s
             )
-        stop = service.intent_for(self._world.intents, IntentKind.STOP, wanted)
         known = self._world.resources
         try:
             return service.next_step(
@@ -161,11 +185,16 @@ class _Round:
                 uuid=self._world.uuid,
                 hash_key=self._wanted.hash_key,
                 now_s=self._world.now_s,
-                want=service.wanted_state(wanted, stop),
+                want=self._wanted_state(wanted),
                 restart=service.intent_for(self._world.intents, IntentKind.RESTART, wanted),
                 prerequisites=None
                 if known is None
-                else resources.prerequisites(app, wanted, known, self._images, self._world.uuid),
+                else resources.prerequisites(
+                    wanted,
+                    missing_images=missing_images,
+                    resources=known,
+                    uuid=self._world.uuid,
+                ),
             )
         except service.NeedsResources:
             self.needs_resources = True
@@ -181,7 +210,7 @@ class _Round:
 
     def _remove_services_not_in(self, app: WantedApp) -> None:
         wanted = {s.key for s in app.services}
-        for container in self._world.containers:
+        for container in self._containers:
             if container.app_id == app.app_id and container.service_id not in wanted:
                 self._clear(container, "its service is not in the target")
 
@@ -192,7 +221,7 @@ class _Round:
         )
 
     def _clear_app(self, app_id: int, reason: str) -> None:
-        containers = [c for c in self._world.containers if c.app_id == app_id]
+        containers = [c for c in self._containers if c.app_id == app_id]
         for container in containers:
             self._clear(container, reason)
         if containers or not self._purged(app_id):

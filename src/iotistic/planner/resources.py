@@ -17,18 +17,25 @@ from iotistic.planner.world import StepKind, Subject
 
 
 def prerequisites(
-    app: WantedApp, service: WantedService, resources: Resources, images: frozenset[str], uuid: str
+    service: WantedService,
+    *,
+    missing_images: frozenset[str],
+    resources: Resources,
+    uuid: str,
 ) -> Prerequisites:
-    """What is missing for making or replacing the container of a service."""
+    """What is missing for making or replacing the container of a service.
+
+    `missing_images`: those that services of its app are still to be made of.
+    """
     present = {network.name for network in resources.networks}
     present |= {volume.name for volume in resources.volumes}
     return Prerequisites(
-        missing_images=frozenset(s.image for s in app.services) - images,
+        missing_images=missing_images,
         missing_objects=tuple(
             f"{kind} {name}"
             for kind, names in (("network", service.networks), ("volume", service.volumes))
             for name in names
-            if object_name(uuid, app.app_id, name) not in present
+            if object_name(uuid, service.app_id, name) not in present
         ),
     )
 

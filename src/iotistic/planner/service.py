@@ -28,8 +28,8 @@ ENGINE_POLL_S = 5.0
 class Prerequisites:
     """What making or replacing a container depends on.
 
-    `missing_images`: of the service's whole app. `missing_objects`: networks and volumes of the
-    service that have to be made first.
+    `missing_images`: those that services of the app, this one among them, are still to be made
+    of. `missing_objects`: networks and volumes of the service that have to be made first.
     """
 
     missing_images: frozenset[str] = frozenset()
