@@ -83,6 +83,11 @@ class StateReconciler:
         """The one that does the steps."""
         return self._manager
 
+    @property
+    def wanted(self) -> Wanted:
+        """The target as the planner uses it."""
+        return self._wanted
+
     def snapshot(self) -> Snapshot:
         """The last round's facts and decisions."""
         return self._snapshot
@@ -315,15 +320,19 @@ class StateReconciler:
             attempts=world.attempts,
             intents=world.intents,
             engine_error=None,
+            rounds=self._snapshot.rounds + 1,
+            decided_at_ms=self._clock.wall_ms(),
         )
 
     def _update(self, **fields: Any) -> None:
         before = self._snapshot
         values = {name: getattr(before, name) for name in before.__dataclass_fields__} | fields
         after = Snapshot(**values)
-        if after != before:
-            self._snapshot = Snapshot(**(values | {"changed": before.changed + 1}))
-            self._on_change()
+        if after == before:
+            self._snapshot = after
+            return
+        self._snapshot = Snapshot(**(values | {"changed": before.changed + 1}))
+        self._on_change()
 
     def _touch(self) -> None:
         self._on_change()
