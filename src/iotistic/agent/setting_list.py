@@ -1,0 +1,196 @@
+"""Every setting of the agent: its name, its default, its limits and who may set it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from iotistic.agent.endpoint import parse_endpoint
+from iotistic.agent.logs import LogFormat, LogLevel
+from iotistic.agent.provisioning.settings import DEVICE_TYPE, DialectChoice
+from iotistic.model.errors import InvalidField
+from iotistic.planner.policy import parse_permissions
+
+DAY_MS = 24 * 3600 * 1000
+DATABASE_PATH = Path("data/device.sqlite")
+
+
+class EngineKind(StrEnum):
+    """`CONTAINER_ENGINE`: what runs the containers."""
+
+    DOCKER = "docker"
+    SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One thing the agent can be told. `parse(text, name)` raises InvalidField.
+
+    `local_only`: neither the cloud nor `config set` can change it, only the environment.
+    `restart`: a change counts from the next start.
+    """
+
+    name: str
+    parse: Callable[[str, str], Any]
+    about: str
+    default: str | None = None
+    secret: bool = False
+    local_only: bool = False
+    restart: bool = True
+
+
+def _milliseconds(low: int) -> Callable[[str, str], int]:
+    return _integer(low, DAY_MS)
+
+
+def _integer(low: int, high: int) -> Callable[[str, str], int]:
+    def parse(text: str, name: str) -> int:
+        expected = f"a whole number from {low} to {high}"
+        if not (text.isascii() and text.isdigit() and len(text) <= 15):
+            raise InvalidField(name, expected=expected, found=text)
+        if not low <= int(text) <= high:
+            raise InvalidField(name, expected=expected, found=text)
+        return int(text)
+
+    return parse
+
+
+def _boolean(text: str, name: str) -> bool:
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.lower() in ("false", "0", "no", "off"):
+        return False
+    raise InvalidField(name, expected="true or false", found=text)
+
+
+def _word(kind: type[StrEnum]) -> Callable[[str, str], StrEnum]:
+    def parse(text: str, name: str) -> StrEnum:
+        try:
+            return kind(text.lower())
+        except ValueError as error:
+            raise InvalidField(name, expected=f"one of {', '.join(kind)}", found=text) from error
+
+    return parse
+
+
+def _text(text: str, name: str) -> str:
+    if len(text) > 4096 or "\0" in text:
+        raise InvalidField(name, expected="a text of at most 4096 characters", found=len(text))
+    return text
+
+
+def _path(text: str, name: str) -> Path:
+    return Path(_text(text, name))
+
+
+def _names(text: str, name: str) -> frozenset[str]:
+    names = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if unknown := sorted(names - BY_NAME.keys()):
+        raise InvalidField(name, expected="a comma list of settings", found=unknown[0])
+    return names
+
+
+def _endpoint(text: str, name: str) -> str:
+    parse_endpoint(text, at=name, allow_insecure=True)  # whether it is allowed: when it is used
+    return text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        name="CLOUD_API_ENDPOINT", parse=_endpoint, about="Where the cloud is, when joining it."
+    ),
+    Setting(
+        name="PROVISIONING_API_KEY", parse=_text, secret=True, local_only=True,
+        about="The key with which to join a cloud.",
+    ),
+    Setting(
+        name="REQUIRE_PROVISIONING", parse=_boolean, default="false", local_only=True,
+        about="Run no services before the device has joined a cloud once.",
+    ),
+    Setting(
+        name="PROVISIONING_DIALECT", parse=_word(DialectChoice), default="auto", local_only=True,
+        about="`v2`, the older `o1`, or `auto`: `o1` where the cloud does not know `v2`.",
+    ),
+    Setting(name="DEVICE_NAME", parse=_text, about="The name it joins with (`device-<uuid>`)."),
+    Setting(
+        name="DEVICE_TYPE", parse=_text, default=DEVICE_TYPE, about="The type it joins with."
+    ),
+    Setting(name="MAC_ADDRESS", parse=_text, about="Told when joining; found if not given."),
+    Setting(name="OS_VERSION", parse=_text, about="Told when joining; found if not given."),
+    Setting(name="APPLICATION_ID", parse=_text, about="Told when joining by the dialect `o1`."),
+    Setting(
+        name="CLOUD_CA_CERT", parse=_path, local_only=True,
+        about="A PEM file with the authority to trust at the first contact with the cloud.",
+    ),
+    Setting(
+        name="ALLOW_INSECURE_CLOUD", parse=_boolean, default="false", local_only=True,
+        about="Allow plain HTTP beyond loopback, and a cloud that says not to verify TLS.",
+    ),
+    Setting(name="API_VERSION", parse=_text, default="v1", about="The version in cloud paths."),
+    Setting(
+        name="POLL_INTERVAL_MS", parse=_milliseconds(1000), default="60000", restart=False,
+        about="How often to ask for the target.",
+    ),
+    Setting(
+        name="REPORT_INTERVAL_MS", parse=_milliseconds(1000), default="10000", restart=False,
+        about="The shortest time between two reports.",
+    ),
+    Setting(
+        name="METRICS_INTERVAL_MS", parse=_milliseconds(1000), default="300000", restart=False,
+        about="How often processes and interfaces are reported.",
+    ),
+    Setting(
+        name="RECONCILIATION_INTERVAL_MS", parse=_milliseconds(1000), default="30000",
+        restart=False, about="How often to look at the engine when nothing calls for it.",
+    ),
+    Setting(
+        name="LOG_LEVEL", parse=_word(LogLevel), default="info", restart=False,
+        about="`debug`, `info`, `warn` or `error`.",
+    ),
+    Setting(
+        name="LOG_FORMAT", parse=_word(LogFormat), about="`json` or `text` (on a terminal)."
+    ),
+    Setting(
+        name="MAX_LOGS", parse=_integer(10, 100_000), default="1000",
+        about="How many records the agent keeps in memory for `iotctl logs`.",
+    ),
+    Setting(
+        name="DATABASE_PATH", parse=_path, default=str(DATABASE_PATH), local_only=True,
+        about="The agent's database; its folder holds the identity as well.",
+    ),
+    Setting(
+        name="STATE_DIR", parse=_path, local_only=True,
+        about="Where socket, token and port are kept for `iotctl` (the database's folder).",
+    ),
+    Setting(
+        name="DEVICE_API_PORT", parse=_integer(0, 65535), default="48484", local_only=True,
+        about="The Device API's port on loopback; 0 lets the system choose.",
+    ),
+    Setting(
+        name="CONTAINER_ENGINE", parse=_word(EngineKind), default="docker", local_only=True,
+        about="`docker`, or `simulated`: an engine in memory, for trying things out.",
+    ),
+    Setting(
+        name="DOCKER_HOST", parse=_text, local_only=True,
+        about="The Docker Engine's address, as Docker's own client takes it.",
+    ),
+    Setting(
+        name="REGISTRY_AUTH_FILE", parse=_path, local_only=True,
+        about="Logins for registries, in the form of Docker's `config.json`.",
+    ),
+    Setting(
+        name="POLICY_ALLOW", parse=lambda text, name: parse_permissions(text, at=name), default="",
+        local_only=True,
+        about="What apps may do beyond the defaults: `bind-mounts`, `host-network`.",
+    ),
+    Setting(
+        name="CONFIG_PIN", parse=_names, default="", local_only=True,
+        about="Settings that keep their value from the environment, whatever else is set.",
+    ),
+)  # fmt: skip
+BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
+ALIASES: Mapping[str, tuple[str, ...]] = {"STATE_DIR": ("CONFIG_DIR",)}
+"""Older names under which a setting is read as well."""
