@@ -61,11 +61,18 @@ ProgressSink = Callable[[PullProgress], None]
 class Engine(Protocol):
     """What the agent needs of a container engine, for the one device whose uuid it was given.
 
-    Every call that changes something is idempotent ("already so" is success, and so is removing
-    what is not there) and has a deadline of its own. Only `EngineUnavailable` (try again) and
-    `Refused` (do not, until something changes) come out of it, each with a stable code:
-    `image-not-found`, `registry-denied`, `rate-limited`, `registry-unavailable`, `disk-full`,
-    `port-allocated`, `network-pool-overlap`, `start-failed`, `name-taken`, `engine-unavailable`.
+    Every call that changes something is idempotent ("already so" is success, and so is removing or
+    stopping what is not there) and has a deadline of its own. Only two errors come out of it, each
+    with a stable code.
+
+    EngineUnavailable (try again): `engine-unavailable`; and, while the engine itself is well,
+    `registry-unavailable`, `rate-limited` (with `retry_after_s` if the registry said so),
+    `disk-full`.
+    Refused (do not, until something changes): `image-not-found`, `registry-denied`,
+    `port-allocated` (naming who holds it), `network-pool-overlap`, `start-failed`, `name-taken`;
+    `not-found` (the container is gone: look again), `conflict` (its state, or who uses it, does
+    not allow that: look again), `refused` (the engine does not take it as it is).
+
     Nothing without our device's label is ever touched.
     """
 

@@ -1,0 +1,356 @@
+"""`SimulatedEngine`: a whole container engine without containers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from iotistic.engines.protocol import (
+    ContainerLogLine,
+    EngineEvent,
+    EngineInfo,
+    ProgressSink,
+    PullProgress,
+)
+from iotistic.engines.simulated.access import Access, EngineClock
+from iotistic.engines.simulated.daemon import Daemon
+from iotistic.engines.simulated.faults import Fault, FaultKind, Faults
+from iotistic.engines.simulated.images import SimulatedRegistry
+from iotistic.engines.simulated.outside import Outside
+from iotistic.engines.simulated.shelf import MemoryShelf, Shelf
+from iotistic.engines.simulated.state import SimulatedEvent
+from iotistic.model.container import ContainerRequest
+from iotistic.model.errors import EngineUnavailable, NotFound, Refused
+from iotistic.model.image import ImageRef
+from iotistic.model.naming import device_labels
+from iotistic.model.observation import Container, Resources
+from iotistic.model.words import ContainerState
+
+T = TypeVar("T")
+
+_SILENT = frozenset({"say"})
+_PULL_PARTS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latencies:
+    """How long calls take, in seconds."""
+
+    list_s: float = 0.0
+    mutate_s: float = 0.0
+    start_s: float = 0.0
+    stop_s: float = 0.0
+    pull_s: float = 0.0
+
+
+class SimulatedEngine:
+    """An engine for one device, in memory or (with a `FileShelf`) in a file.
+
+    Faults are ordered through `faults`; `calls` counts the calls by the name of the method. What
+    others do to the engine is in `outside`.
+    """
+
+    def __init__(
+        self,
+        uuid: str,
+        clock: EngineClock,
+        *,
+        shelf: Shelf | None = None,
+        registry: SimulatedRegistry | None = None,
+        latencies: Latencies | None = None,
+    ) -> None:
+        self._uuid = uuid
+        self._access = Access(shelf or MemoryShelf(), clock)
+        self.outside = Outside(self._access)
+        self._latencies = latencies or Latencies()
+        self.registry = registry or SimulatedRegistry(everything=True)
+        self.faults = Faults()
+        self.calls: Counter[str] = Counter()
+
+    # The Protocol
+
+    async def info(self) -> EngineInfo:
+        """Which engine this is."""
+        await self._call("info", "", lambda _: None, takes_s=self._latencies.list_s)
+        return EngineInfo(kind="simulated", version="1", api_version="1.41")
+
+    async def containers(self) -> tuple[Container, ...]:
+        """All containers with this device's label."""
+        return await self._call(
+            "containers",
+            "",
+            lambda daemon: daemon.state.observed(self._uuid),
+            takes_s=self._latencies.list_s,
+        )
+
+    async def resources(self) -> Resources:
+        """All images, and the networks and volumes with this device's label."""
+        return await self._call(
+            "resources",
+            "",
+            lambda daemon: daemon.state.resources(self._uuid),
+            takes_s=self._latencies.list_s,
+        )
+
+    async def started_at(self, container_id: str) -> str | None:
+        """The text for when the container last started; None when it is not there."""
+
+        def look(daemon: Daemon) -> str | None:
+            found = daemon.state.containers.get(container_id)
+            return None if found is None else found.started_text
+
+        return await self._call("started_at", container_id, look, takes_s=self._latencies.list_s)
+
+    async def pull(self, image: ImageRef, progress: ProgressSink) -> None:
+        """Bring an image of the registry here."""
+        name = image.canonical
+        fault = await self._begin("pull", name)
+        await self._access.apply(_check_up)
+        if fault is not None and fault.kind is FaultKind.FAIL:
+            raise fault.error(f"pull {image}")
+        found = self.registry.find(image)
+        if found is None:
+            raise Refused(f"pull {image}: manifest unknown", code="image-not-found")
+        for part in range(1, _PULL_PARTS + 1):
+            await self._take_time(self._latencies.pull_s / _PULL_PARTS)
+            progress(
+                PullProgress(
+                    done_bytes=found.size_bytes * part // _PULL_PARTS, total_bytes=found.size_bytes
+                )
+            )
+            if fault is not None and fault.kind is FaultKind.HALF_DO and part == _PULL_PARTS // 2:
+                raise fault.error(f"pull {image}")
+
+        def keep(daemon: Daemon) -> None:
+            _check_up(daemon)
+            daemon.add_image(found, name)
+
+        await self._access.apply(keep)
+        if fault is not None and fault.kind is FaultKind.LOSE_REPLY:
+            raise fault.error(f"pull {image}")
+
+    async def create_network(self, name: str, labels: dict[str, str]) -> None:
+        """Make a network."""
+        wanted = {**labels, **device_labels(self._uuid)}
+        await self._call(
+            "create_network", name, lambda daemon: daemon.create_network(self._uuid, name, wanted)
+        )
+
+    async def remove_network(self, name: str) -> None:
+        """Remove a network of ours."""
+        await self._call(
+            "remove_network", name, lambda daemon: daemon.remove_network(self._uuid, name)
+        )
+
+    async def create_volume(self, name: str, labels: dict[str, str]) -> None:
+        """Make a volume."""
+        wanted = {**labels, **device_labels(self._uuid)}
+        await self._call(
+            "create_volume", name, lambda daemon: daemon.create_volume(self._uuid, name, wanted)
+        )
+
+    async def remove_volume(self, name: str) -> None:
+        """Remove a volume of ours."""
+        await self._call(
+            "remove_volume", name, lambda daemon: daemon.remove_volume(self._uuid, name)
+        )
+
+    async def create_container(self, request: ContainerRequest) -> str:
+        """Make a container and join its networks, without starting it. Returns its id."""
+        labels = {**dict(request.labels), **device_labels(self._uuid)}
+        return await self._call(
+            "create_container",
+            request.name,
+            lambda daemon: daemon.create(request, labels, networks=len(request.networks)),
+            half=lambda daemon: daemon.create(request, labels, networks=1),
+        )
+
+    async def start(self, container_id: str) -> None:
+        """Start a created or ended container."""
+        await self._call(
+            "start",
+            container_id,
+            lambda daemon: daemon.start(daemon.find(container_id)),
+            takes_s=self._latencies.start_s,
+        )
+
+    async def stop(self, container_id: str, *, grace_s: float) -> None:
+        """Ask it to end, and after `grace_s` make it."""
+
+        def stop(daemon: Daemon) -> None:
+            found = daemon.state.containers.get(container_id)
+            if found is not None:
+                daemon.stop(found)
+
+        await self._call(
+            "stop",
+            container_id,
+            stop,
+            half=lambda daemon: daemon.unpause(daemon.find(container_id)),
+            takes_s=await self._stopping_s(container_id, grace_s),
+        )
+
+    async def restart(self, container_id: str, *, grace_s: float, seen_start: str | None) -> None:
+        """Restart it, unless it has started since `seen_start`."""
+
+        def restart(daemon: Daemon) -> None:
+            found = daemon.find(container_id)
+            if seen_start in (None, found.started_text):
+                daemon.stop(found)
+                daemon.start(found)
+
+        await self._call(
+            "restart",
+            container_id,
+            restart,
+            half=lambda daemon: daemon.stop(daemon.find(container_id)),
+            takes_s=await self._stopping_s(container_id, grace_s) + self._latencies.start_s,
+        )
+
+    async def pause(self, container_id: str) -> None:
+        """Freeze its program."""
+        await self._call(
+            "pause", container_id, lambda daemon: daemon.pause(daemon.find(container_id))
+        )
+
+    async def unpause(self, container_id: str) -> None:
+        """Let it go on."""
+        await self._call(
+            "unpause", container_id, lambda daemon: daemon.unpause(daemon.find(container_id))
+        )
+
+    async def remove(self, container_id: str) -> None:
+        """Remove an ended (or never started, or dead) container. Volumes stay."""
+
+        def remove(daemon: Daemon) -> None:
+            found = daemon.state.containers.get(container_id)
+            if found is not None:
+                daemon.remove(found)
+
+        def half(daemon: Daemon) -> None:
+            found = daemon.find(container_id)
+            if not found.active:
+                found.state = ContainerState.DEAD
+
+        await self._call("remove", container_id, remove, half=half)
+
+    async def logs(
+        self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
+    ) -> AsyncIterator[ContainerLogLine]:
+        """Its output: the last `tail` lines, then, with `follow`, what comes until it ends."""
+        after_ns = -1 if since_s is None else int(since_s * 1e9) - 1
+
+        def look(daemon: Daemon) -> tuple[list[ContainerLogLine], bool]:
+            _check_up(daemon)
+            found = daemon.find(container_id)
+            lines = [
+                ContainerLogLine(text=entry.text, stderr=entry.stderr, time_ns=entry.time_ns)
+                for entry in found.log
+                if entry.time_ns > after_ns
+            ]
+            return lines, found.active
+
+        await self._call("logs", container_id, look)
+        first = True
+        while True:
+            try:
+                (lines, active), counter, due_s = await self._access.glance(look)
+            except NotFound:
+                if first:
+                    raise
+                return  # removed while it was followed: its output ends
+            for line in lines[len(lines) - min(tail, len(lines)) :] if first else lines:
+                yield line
+            if lines:
+                after_ns = lines[-1].time_ns
+            if not (follow and active):
+                return
+            first = False
+            await self._access.wait(counter, due_s)
+
+    async def events(self) -> AsyncIterator[EngineEvent]:
+        """What happens to containers of ours, until the engine goes down."""
+        seen = await self._call("events", "", lambda daemon: daemon.state.counter)
+
+        def look(daemon: Daemon) -> list[SimulatedEvent]:
+            _check_up(daemon)
+            return [
+                event
+                for event in daemon.state.events
+                if event.number > seen
+                and event.device == self._uuid
+                and event.action not in _SILENT
+            ]
+
+        while True:
+            found, counter, due_s = await self._access.glance(look)
+            for event in found:
+                seen = event.number
+                yield EngineEvent(kind="container", action=event.action, id=event.id)
+            if not found:
+                await self._access.wait(counter, due_s)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    # How calls are done
+
+    async def _call(
+        self,
+        call: str,
+        subject: str,
+        change: Callable[[Daemon], T],
+        *,
+        half: Callable[[Daemon], object] | None = None,
+        takes_s: float | None = None,
+    ) -> T:
+        fault = await self._begin(call, subject)
+        await self._take_time(self._latencies.mutate_s if takes_s is None else takes_s)
+        kind = fault.kind if fault is not None else None
+
+        def guarded(daemon: Daemon) -> T:
+            _check_up(daemon)
+            if fault is not None and kind is FaultKind.FAIL:
+                raise fault.error(call)
+            if fault is not None and kind is FaultKind.HALF_DO:
+                if half is not None:
+                    half(daemon)
+                raise fault.error(call)
+            return change(daemon)
+
+        result = await self._access.apply(guarded)
+        if fault is not None and kind is FaultKind.LOSE_REPLY:
+            raise fault.error(call)
+        return result
+
+    async def _begin(self, call: str, subject: str) -> Fault | None:
+        self.calls[call] += 1
+        if not self.faults.pending:
+            return None
+        names = await self._access.apply(
+            lambda daemon: [c.name for c in daemon.state.containers.values() if c.id == subject]
+        )
+        fault = self.faults.take(call, " ".join((subject, *names)))
+        if fault is not None:
+            await self._take_time(fault.delay_s)
+        return fault
+
+    async def _stopping_s(self, container_id: str, grace_s: float) -> float:
+        def look(daemon: Daemon) -> float:
+            found = daemon.state.containers.get(container_id)
+            if found is None or not found.active:
+                return 0.0
+            return grace_s if found.image.ignores_stop else self._latencies.stop_s
+
+        return await self._access.apply(look)
+
+    async def _take_time(self, span_s: float) -> None:
+        if span_s > 0:
+            await self._access.clock.sleep(span_s)
+
+
+def _check_up(daemon: Daemon) -> None:
+    if daemon.state.down:
+        raise EngineUnavailable("the simulated engine is down")
