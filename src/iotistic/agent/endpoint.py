@@ -17,11 +17,15 @@ _LENGTH_MAX = 2048
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A cloud's address, checked. `origin` is scheme, host and port; `base` ends in `/api`."""
+    """A cloud's address, checked. `origin` is scheme, host and port; `base` ends in `/api`.
+
+    `secure`: over TLS. `loopback`: on this machine.
+    """
 
     origin: str
     base: str
     secure: bool
+    loopback: bool
 
     def versioned(self, path: str, version: str = API_VERSION) -> str:
         """The URL of a path of the versioned API, such as `/device/{uuid}/state`."""
@@ -60,7 +64,8 @@ def parse_endpoint(
         raise InvalidField(
             at, expected="an address without user, query or fragment", found=text, secret=True
         )
-    if parts.scheme == "http" and not allow_insecure and not is_loopback(parts.hostname):
+    loopback = is_loopback(parts.hostname)
+    if parts.scheme == "http" and not allow_insecure and not loopback:
         raise InvalidField(
             at,
             expected="https, or http to this machine",
@@ -71,7 +76,9 @@ def parse_endpoint(
     path = parts.path.rstrip("/")
     if not path.endswith("/api"):
         path += "/api"
-    return Endpoint(origin=origin, base=origin + path, secure=parts.scheme == "https")
+    return Endpoint(
+        origin=origin, base=origin + path, secure=parts.scheme == "https", loopback=loopback
+    )
 
 
 def is_loopback(host: str) -> bool:

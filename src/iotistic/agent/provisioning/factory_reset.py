@@ -1,0 +1,117 @@
+"""Starting over: what would go, and a removal that goes on after any crash.
+
+The order is its own journal. The wish is stored first; then containers, networks and volumes
+go, each call of which is idempotent and which a look at the engine tells apart from done; last,
+in one step of the store, everything it knows. Killed in between, the next start finds the wish
+and looks again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from iotistic.agent.store.records import Identity
+from iotistic.engines.protocol import Engine
+from iotistic.model.observation import Container
+from iotistic.model.words import ContainerState
+
+STOP_GRACE_S = 10.0
+_ENDED = frozenset({ContainerState.EXITED, ContainerState.CREATED, ContainerState.DEAD})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetPlan:
+    """Everything that a factory reset would remove. `identity`: uuid and keys go too."""
+
+    uuid: str
+    containers: tuple[Container, ...]
+    networks: tuple[str, ...]
+    volumes: tuple[str, ...]
+    files: tuple[str, ...]
+    identity: bool
+    provisioned: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of the Device API."""
+        return {
+            "uuid": self.uuid,
+            "containers": [
+                {"name": c.name, "appId": c.app_id, "serviceName": c.service_name}
+                for c in self.containers
+            ],
+            "networks": list(self.networks),
+            "volumes": list(self.volumes),
+            "files": list(self.files),
+            "identity": self.identity,
+            "provisioned": self.provisioned,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetOptions:
+    """What a reset leaves."""
+
+    keep_volumes: bool = False
+    keep_identity: bool = False
+
+
+class ResetStore(Protocol):
+    """The store's part of a reset."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who this device is."""
+        ...
+
+    @property
+    def reset_pending(self) -> ResetOptions | None:
+        """A reset that was begun and is not done."""
+        ...
+
+    def files(self) -> tuple[str, ...]:
+        """The files a wipe removes."""
+        ...
+
+    async def begin_reset(self, options: ResetOptions) -> None:
+        """Store the wish, durably; the target goes with it, so that nothing is started anew."""
+        ...
+
+    async def wipe(self, *, keep_identity: bool, spent_key_hash: str | None) -> None:
+        """Forget everything, and with it that a reset was pending; in one durable step."""
+        ...
+
+
+async def remove_everything(engine: Engine, *, keep_volumes: bool) -> None:
+    """Remove all containers, networks and volumes of this device.
+
+    Raises EngineUnavailable or Refused; what is gone by then stays gone.
+    """
+    # Looked at again until none is left: a step that was under way may have made one meanwhile.
+    while containers := await engine.containers():
+        for container in containers:
+            if container.state not in _ENDED:
+                await engine.stop(container.id, grace_s=STOP_GRACE_S)
+            await engine.remove(container.id)
+    resources = await engine.resources()
+    for network in resources.networks:
+        await engine.remove_network(network.name)
+    if not keep_volumes:
+        for volume in resources.volumes:
+            await engine.remove_volume(volume.name)
+
+
+async def describe(
+    engine: Engine, store: ResetStore, options: ResetOptions, *, provisioned: bool
+) -> ResetPlan:
+    """List what would go. Raises EngineUnavailable: half a list would be a false promise."""
+    resources = await engine.resources()
+    return ResetPlan(
+        uuid=store.identity.uuid,
+        containers=await engine.containers(),
+        networks=tuple(network.name for network in resources.networks),
+        volumes=() if options.keep_volumes else tuple(v.name for v in resources.volumes),
+        files=store.files(),
+        identity=not options.keep_identity,
+        provisioned=provisioned,
+    )
