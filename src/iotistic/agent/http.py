@@ -33,7 +33,7 @@ from iotistic.model.secret import Secret
 CONNECT_TIMEOUT_S = 10.0
 TOTAL_TIMEOUT_S = 30.0
 _KEEP_ALIVE_S = 75.0  # outlives the usual poll interval: no new TLS handshake for every poll
-_CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+_CODE = re.compile(r"[a-z0-9-]{1,64}\Z")
 _MESSAGE_LENGTH_MAX = 200
 _ERROR_BODY_BYTES_MAX = 64 * 1024
 _TEMPORARY = frozenset({408, 425, 429})
@@ -274,12 +274,13 @@ class CloudHttp:
                 code="cloud-redirects",
                 remedy="set CLOUD_API_ENDPOINT to the cloud's own address",
             )
-        code, message = _said(raw)
+        code, message, remedy = _said(raw)
         text = f"the cloud answered {status}" + (f": {message}" if message else "")
         if status in _TEMPORARY or status >= 500:
             raise CloudUnavailable(
                 text,
                 code=code or f"http-{status}",
+                remedy=remedy,
                 retry_after_s=retry_after_s(
                     response.headers.get("Retry-After"),
                     date=response.headers.get("Date"),
@@ -287,7 +288,7 @@ class CloudHttp:
                 ),
             )
         kind = CloudConflict if status == 409 else CloudRefused
-        raise kind(text, status=status, code=code or f"http-{status}")
+        raise kind(text, status=status, code=code or f"http-{status}", remedy=remedy)
 
     def _json(self, response: aiohttp.ClientResponse, raw: bytes | None) -> Any:
         if raw is None:
@@ -317,19 +318,24 @@ def _head_bytes(headers: Mapping[str, str]) -> int:
     return sum(len(name) + len(value) + 4 for name, value in headers.items()) + 16
 
 
-def _said(raw: bytes | None) -> tuple[str | None, str | None]:
-    """The cloud's own code and sentence, where an error body has them."""
+def _said(raw: bytes | None) -> tuple[str | None, str | None, str | None]:
+    """The cloud's own code, sentence and remedy, where an error body has them."""
     try:
         body = decode_json(raw) if raw else None
     except InvalidField:
-        return None, None
+        body = None
     if not isinstance(body, dict):
-        return None, None
-    code, message = body.get("code"), body.get("message") or body.get("error")
+        return None, None, None
+    code, details = _short(body.get("code")), body.get("details")
     return (
-        code if isinstance(code, str) and len(code) <= 64 and _CODE.match(code) else None,
-        message[:_MESSAGE_LENGTH_MAX] if isinstance(message, str) else None,
+        code if code and _CODE.match(code) else None,
+        _short(body.get("message")) or _short(body.get("error")),
+        _short(details.get("remedy")) if isinstance(details, dict) else None,
     )
+
+
+def _short(value: object) -> str | None:
+    return value[:_MESSAGE_LENGTH_MAX] if isinstance(value, str) and value else None
 
 
 def _why(error: BaseException) -> str:

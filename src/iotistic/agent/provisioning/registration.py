@@ -15,12 +15,27 @@ from iotistic.agent.provisioning.replies import Joined
 from iotistic.agent.store.records import CloudLink
 from iotistic.model.canonical import canonical_json, keyed_hex
 from iotistic.model.errors import CloudUnavailable, InvalidField
+from iotistic.model.provisioning import (
+    REPLY_ENCRYPTION_JWE,
+    KeyExchangeReply,
+    KeyExchangeRequest,
+    RegisterRequest,
+    RegistrationPlaintext,
+    encrypted_reply,
+    parse_key_exchange_reply,
+)
 from iotistic.model.reader import decode_json
 from iotistic.model.secret import Secret
 from iotistic.model.words import Dialect
 
 REPLY_BYTES_MAX = 256 * 1024
 PURPOSE = "provisioning"
+
+_REMEDIES = {
+    401: "check the provisioning key; a new one: iotctl fleet keys create",
+    403: "ask an operator whether this fleet takes devices",
+    409: "an operator has to allow this device to register anew",
+}
 
 Crypto = Callable[[Operation, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """`in_child`, or what does the same."""
@@ -47,6 +62,12 @@ class NoSuchDialect(CloudUnavailable):
 
     code: str = "dialect-unknown"
 
+    def __init__(self, http: CloudHttp) -> None:
+        # Unknown keys and devices are a 401: a 404 means that there is no such path.
+        super().__init__(
+            f"{http.endpoint.base} has no provisioning", remedy="check CLOUD_API_ENDPOINT"
+        )
+
 
 async def register(
     http: CloudHttp, dialect: Dialect, applicant: Applicant, key: Secret, crypto: Crypto
@@ -61,69 +82,67 @@ async def register(
             return await _register_o1(http, applicant, key)
         return await _register_v2(http, applicant, key, crypto)
     except InvalidField as error:
+        if not error.path.startswith("reply"):
+            raise
         raise CloudUnavailable(
             f"the cloud's answer makes no sense: {error}", code="bad-reply"
         ) from error
+    except CloudRefused as error:
+        error.remedy = error.remedy or _REMEDIES.get(error.status)
+        raise
 
 
 async def _register_v2(
     http: CloudHttp, applicant: Applicant, key: Secret, crypto: Crypto
 ) -> Joined:
-    asked = {"deviceUuid": applicant.uuid, "provisioningApiKey": key.reveal()}
+    asked = KeyExchangeRequest(device_uuid=applicant.uuid, provisioning_api_key=key)
     try:
-        first = await _post_v2(http, "key-exchange", asked)
+        first = await _post_v2(http, "key-exchange", asked.to_wire())
     except CloudRefused as error:
         if error.status != 404:
             raise
-        raise NoSuchDialect(
-            f"{http.endpoint.base} has no provisioning",
-            remedy="check CLOUD_API_ENDPOINT",
-        ) from error
-    replies.parse_key_exchange(first.body)
-    pair = await crypto("public-key", {"private_key_pem": applicant.private_key_pem.reveal()})
+        raise NoSuchDialect(http) from error
+    parse_key_exchange_reply(first.body)
+    private_key = {"private_key_pem": applicant.private_key_pem.reveal()}
+    pair = await crypto("public-key", private_key)
     second = await _post_v2(
-        http, "key-exchange", {**asked, "devicePublicKey": pair["public_key_pem"]}
-    )
-    exchange = replies.parse_key_exchange(second.body)
-    sealed = await _seal(exchange, applicant, key, crypto)
-    signed = await crypto(
-        "sign-pss",
-        {"message": sealed, "private_key_pem": applicant.private_key_pem.reveal()},
-    )
-    reply = await _post_v2(
         http,
-        "register",
-        {"encryptedPayload": sealed, "keyId": exchange.key_id, "signature": signed["signature"]},
+        "key-exchange",
+        replace(asked, device_public_key=pair["public_key_pem"]).to_wire(),
     )
-    return replies.parse_v2(
-        await _opened(reply.body, applicant, crypto), uuid=applicant.uuid, asked=http.endpoint.base
+    exchange = parse_key_exchange_reply(second.body)
+    sealed = await _seal(exchange, applicant, key, crypto)
+    signed = await crypto("sign-pss", {"message": sealed, **private_key})
+    request = RegisterRequest(
+        encrypted_payload=sealed, key_id=exchange.key_id, signature=signed["signature"]
     )
+    reply = await _post_v2(http, "register", request.to_wire())
+    body = await _opened(reply.body, private_key, crypto)
+    return replies.joined_v2(body, uuid=applicant.uuid, asked=http.endpoint.base)
 
 
 async def _seal(
-    exchange: replies.KeyExchange, applicant: Applicant, key: Secret, crypto: Crypto
+    exchange: KeyExchangeReply, applicant: Applicant, key: Secret, crypto: Crypto
 ) -> str:
-    said: dict[str, str | None] = {
-        "deviceUuid": applicant.uuid,
-        "provisioningApiKey": key.reveal(),
-        "deviceName": applicant.device_name,
-        "deviceType": applicant.device_type,
-        "macAddress": applicant.mac_address,
-        "osVersion": applicant.os_version,
-        "applicationId": applicant.application_id,
-        "agentVersion": applicant.agent_version,
-        "architecture": applicant.architecture,
-        "nonce": secrets.token_hex(16),
-        "challenge": exchange.challenge,
+    said = RegistrationPlaintext(
+        device_uuid=applicant.uuid,
+        provisioning_api_key=key,
+        device_name=applicant.device_name,
+        device_type=applicant.device_type,
+        mac_address=applicant.mac_address or None,
+        os_version=applicant.os_version or None,
+        agent_version=applicant.agent_version or None,
+        architecture=applicant.architecture or None,
+        nonce=secrets.token_hex(16),
+        challenge=exchange.challenge,
         # Credentials that only we can read, also where TLS ends before the cloud.
-        "replyEncryption": "jwe",
-    }
-    plaintext = canonical_json({name: value for name, value in said.items() if value})
+        reply_encryption=REPLY_ENCRYPTION_JWE,
+    )
     try:
         sealed = await crypto(
             "wrap-jwe",
             {
-                "plaintext": plaintext.decode(),
+                "plaintext": canonical_json(said.to_wire()).decode(),
                 "public_key_pem": exchange.api_public_key,
                 "kid": exchange.key_id,
             },
@@ -134,16 +153,13 @@ async def _seal(
     return jwe
 
 
-async def _opened(body: Any, applicant: Applicant, crypto: Crypto) -> Any:
+async def _opened(body: Any, private_key: Mapping[str, str], crypto: Crypto) -> Any:
     """The reply itself, where it came encrypted to our key."""
-    sealed = body.get("encryptedPayload") if isinstance(body, dict) else None
-    if not isinstance(sealed, str):
+    sealed = encrypted_reply(body)
+    if sealed is None:
         return body
     try:
-        opened = await crypto(
-            "unwrap-jwe",
-            {"jwe": sealed, "private_key_pem": applicant.private_key_pem.reveal()},
-        )
+        opened = await crypto("unwrap-jwe", {"jwe": sealed, **private_key})
     except CryptoRefused as error:
         raise CloudUnavailable(
             "the cloud's answer was encrypted for somebody else", code="bad-reply"
@@ -186,10 +202,8 @@ async def _register_o1(http: CloudHttp, applicant: Applicant, key: Secret) -> Jo
     except CloudRefused as error:
         if error.status != 404:
             raise
-        raise NoSuchDialect(
-            f"{http.endpoint.base} has no provisioning", remedy="check CLOUD_API_ENDPOINT"
-        ) from error
-    return replies.parse_o1(
+        raise NoSuchDialect(http) from error
+    return replies.joined_o1(
         reply.body, uuid=applicant.uuid, asked=http.endpoint.base, api_key=own_key
     )
 
