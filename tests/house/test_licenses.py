@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+
 from scripts.check_licenses import ALLOWED, LOCK, licenses_of, locked_names, objection
 
 

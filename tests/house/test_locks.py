@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 
 import pytest
+
 from tests.house.tree import ROOT, files, name
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"), key=name)

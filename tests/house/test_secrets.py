@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from scripts.scan_secrets import MARKER, findings, main
 
 HEX = "0123456789abcdef" * 4
