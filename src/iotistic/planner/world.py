@@ -8,9 +8,6 @@ from enum import StrEnum
 
 from iotistic.model.observation import Container, Resources
 
-AGENT_KEY_BYTES = 32
-"""The length of a device's own key, which keys the hashes on labels."""
-
 
 class StepKind(StrEnum):
     """What kind of thing a step does; attempts are counted by it."""

@@ -45,7 +45,8 @@ class StateReconciler:
 
     Level-triggered: a new target, an engine event, the end of a step, a wish and the timer only
     wake the loop; what is true is read again from the engine. Looking costs one listing call;
-    images, networks and volumes are looked at when a decision needs them.
+    images, networks and volumes are looked at when a decision needs them. While `may_act` says no
+    it looks and explains, and does nothing.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class StateReconciler:
         log: AgentLogger,
         policy: Policy,
         interval_s: Callable[[], float],
+        may_act: Callable[[], bool],
         on_change: Callable[[], None],
     ) -> None:
         self._engine = engine
@@ -65,6 +67,7 @@ class StateReconciler:
         self._log = log.bind(component=LogComponent.STATE_RECONCILER)
         self._policy = policy
         self._interval_s = interval_s
+        self._may_act = may_act
         self._on_change = on_change
         self._manager = ContainerManager(engine, store, clock, log, self._touch)
         self._wake = asyncio.Event()
@@ -212,7 +215,7 @@ class StateReconciler:
         for intent in fulfilled(world, self._wanted):
             await self._store.remove_intent(intent)
             self.wake()
-        for step in decided.steps:
+        for step in decided.steps if self._may_act() else ():
             if step.subject not in self._in_flight:
                 self._in_flight[step.subject] = step
                 group.create_task(self._execute(step), name=f"step {step.kind} {step.subject}")
