@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import platform
 import shutil
 import tarfile
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from scripts.support.engine_http import EngineHttp
 
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 _APPLETS = ("sh", "sleep", "httpd", "cat", "echo", "env", "ls", "printf", "mkdir", "kill", "wget")
 # As the first process of its namespace a program gets no signal that it does not handle, hence
 # the traps: without them each stop would last the whole grace period.
@@ -63,7 +65,7 @@ class TestImage:
         """The image configuration over that one layer."""
         return _json(
             {
-                "architecture": "amd64",
+                "architecture": _ARCHITECTURES.get(platform.machine(), "amd64"),
                 "os": "linux",
                 "created": "2000-01-01T00:00:00Z",
                 "config": {

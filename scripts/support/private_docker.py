@@ -1,0 +1,198 @@
+"""A Docker Engine of its own for tests, demo and benchmarks: own socket, own folders, own bridge.
+
+    python -m scripts.support.private_docker run COMMAND...   with DOCKER_HOST set for it
+    python -m scripts.support.private_docker serve            until it is interrupted
+
+It stays out of the way of an engine that runs already: it leaves the firewall's rules alone (a
+second engine would flush those of the first), so its containers cannot reach the world, and
+published ports are served by the engine's userland proxy. Needs root, dockerd and iproute2.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from scripts.support.engine_http import EngineHttp, EngineRefused
+
+_READY_S = 60.0
+_STOP_S = 30.0
+_LOG_LINES = 15
+_PATH = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
+
+
+class NoPrivateDocker(Exception):
+    """Why no engine can be started here, in one line."""
+
+
+def why_not() -> str | None:
+    """Why no private engine can be started here; None when one can."""
+    if os.geteuid() != 0:
+        return "a Docker Engine of our own needs root"
+    for program, package in (("dockerd", "docker.io"), ("ip", "iproute2")):
+        if shutil.which(program, path=_PATH) is None:
+            return f"there is no {program}; install Debian's package {package}"
+    return None
+
+
+@contextmanager
+def private_docker() -> Iterator[str]:
+    """Run an engine for the time of the block; gives its DOCKER_HOST.
+
+    Afterwards nothing of it is left: containers, networks, mounts, folders. Raises
+    NoPrivateDocker when it cannot be started.
+    """
+    if reason := why_not():
+        raise NoPrivateDocker(reason)
+    folder = Path(tempfile.mkdtemp(prefix="iotistic-docker-"))
+    bridge = f"iot{os.getpid():x}{secrets.token_hex(2)}"[:15]
+    engine = None
+    host = f"unix://{folder}/docker.sock"
+    try:
+        subnet = _free_subnet()
+        _ip("link", "add", "name", bridge, "type", "bridge")
+        _ip("addr", "add", f"10.{subnet}.0.1/17", "dev", bridge)
+        _ip("link", "set", bridge, "up")
+        engine = _start(folder, bridge, subnet)
+        _wait_ready(engine, host, folder)
+        yield host
+    finally:
+        bridges = [bridge, *(_empty(host) if engine is not None else ())]
+        if engine is not None:
+            _stop(engine, folder)
+        for name in bridges:
+            with suppress(subprocess.CalledProcessError):
+                _ip("link", "del", name)
+        _unmount_below(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path, bridge: str, subnet: int) -> subprocess.Popen[bytes]:
+    command = [
+        *("setpriv", "--pdeathsig", "TERM"),  # a killed test run leaves no engine behind
+        "dockerd",
+        f"--host=unix://{folder}/docker.sock",
+        f"--data-root={folder}/data",
+        f"--exec-root={folder}/exec",
+        f"--pidfile={folder}/docker.pid",
+        f"--config-file={folder}/none.json",
+        f"--bridge={bridge}",
+        f"--default-address-pool=base=10.{subnet}.128.0/17,size=26",
+        "--iptables=false",
+        "--ip6tables=false",
+        "--ip-masq=false",
+        "--userland-proxy=true",
+        "--shutdown-timeout=5",
+    ]
+    (folder / "none.json").write_text("{}")
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "PATH": _PATH},
+            start_new_session=True,  # a Ctrl-C at the terminal is for us, not for it
+        )
+
+
+def _wait_ready(engine: subprocess.Popen[bytes], host: str, folder: Path) -> None:
+    http = EngineHttp(host, timeout_s=5.0)
+    deadline = time.monotonic() + _READY_S
+    while not http.answers():
+        if engine.poll() is not None or time.monotonic() > deadline:
+            lines = (folder / "log").read_text("utf-8", "replace").splitlines()[-_LOG_LINES:]
+            raise NoPrivateDocker("dockerd did not start: " + " | ".join(lines))
+        time.sleep(0.05)
+
+
+def _empty(host: str) -> list[str]:
+    """Remove all containers and networks; returns the networks' bridges."""
+    http = EngineHttp(host, timeout_s=20.0)
+    bridges = []
+    with suppress(OSError, EngineRefused):
+        for container in http.call("GET", "/containers/json", all="1"):
+            with suppress(EngineRefused):
+                http.call("DELETE", f"/containers/{container['Id']}", force="1", v="1")
+        for network in http.call("GET", "/networks", filters={"type": ["custom"]}):
+            bridges.append(f"br-{network['Id'][:12]}")
+            with suppress(EngineRefused):
+                http.call("DELETE", f"/networks/{network['Id']}")
+    return bridges
+
+
+def _stop(engine: subprocess.Popen[bytes], folder: Path) -> None:
+    engine.terminate()
+    try:
+        engine.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        engine.kill()
+        engine.wait()
+    # Its containerd goes with it, unless it was killed.
+    with suppress(OSError, ValueError):
+        pid = int((folder / "exec/containerd/containerd.pid").read_text())
+        if str(folder) in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGKILL)
+
+
+def _unmount_below(folder: Path) -> None:
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for mount in sorted(mounts, reverse=True):
+        if mount.startswith(f"{folder}/"):
+            subprocess.run(["umount", "--lazy", mount], check=False, env={"PATH": _PATH})
+
+
+def _free_subnet() -> int:
+    """The second number of a 10.x.0.0/16 that no route of this host touches."""
+    routes = _ip("-4", "route", "show", "table", "all")
+    free = [number for number in range(180, 250) if f"10.{number}." not in routes]
+    if not free:
+        raise NoPrivateDocker("no free subnet between 10.180.0.0 and 10.249.0.0")
+    return secrets.choice(free)  # any, so that two started at once seldom collide
+
+
+def _ip(*words: str) -> str:
+    done = subprocess.run(
+        ["ip", *words],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PATH": _PATH},
+    )
+    return done.stdout
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command beside a private engine, or just the engine."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with private_docker() as host:
+            match arguments:
+                case ["run", *command] if command:
+                    environment = {**os.environ, "DOCKER_HOST": host}
+                    return subprocess.run(command, check=False, env=environment).returncode
+                case ["serve"]:
+                    sys.stdout.write(f"DOCKER_HOST={host}\n")
+                    sys.stdout.flush()
+                    with suppress(KeyboardInterrupt):
+                        signal.pause()
+                    return 0
+                case _:
+                    sys.stderr.write(__doc__ or "")
+                    return 2
+    except NoPrivateDocker as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
