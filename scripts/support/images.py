@@ -110,15 +110,19 @@ def archive(*images: TestImage) -> bytes:
     return _tar(files)
 
 
-def busybox_layer() -> bytes:
-    """A root folder with busybox and the few applets that the images use."""
+def busybox_layer(*, salt: str = "") -> bytes:
+    """A root folder with busybox and the few applets that the images use.
+
+    With `salt` it holds that text as well, and so is a layer of its own.
+    """
     path = shutil.which("busybox")
     if path is None:
         raise BusyboxMissing("no busybox here; install Debian's package busybox-static")
     content = Path(path).read_bytes()
     if b"/lib64/ld-linux" in content[:4096] or b"ld-linux" in content[:4096]:
         raise BusyboxMissing(f"{path} is not static; install Debian's package busybox-static")
-    return _tar({"bin/busybox": content}, links={f"bin/{name}": "busybox" for name in _APPLETS})
+    files = {"bin/busybox": content} | ({"salt": salt.encode()} if salt else {})
+    return _tar(files, links={f"bin/{name}": "busybox" for name in _APPLETS})
 
 
 def _tar(files: Mapping[str, bytes], links: Mapping[str, str] | None = None) -> bytes:
