@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from iotistic.agent.host.files import OWNER_ONLY
 from iotistic.model.errors import Conflict
@@ -34,7 +35,7 @@ class FileLock:
         self._path = path
         self._descriptor: int | None = None
 
-    def __enter__(self) -> FileLock:
+    def __enter__(self) -> Self:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, OWNER_ONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -36,7 +36,7 @@ def durable_write(path: Path, data: bytes, mode: int = OWNER_ONLY) -> None:
         # Unlinked first and made exclusively: nobody's prepared file or symbolic link is used.
         temporary.unlink(missing_ok=True)
         _write_new(temporary, data, mode)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.errno in _FULL:

@@ -94,3 +94,19 @@ class StoredTarget:
     state_hash: str
     received_at_ms: int
     applied_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetOptions:
+    """What a factory reset leaves."""
+
+    keep_volumes: bool = False
+    keep_identity: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that opening the store found and dealt with; worth a line in the log."""
+
+    code: str
+    message: str

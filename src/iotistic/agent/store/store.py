@@ -1,74 +1,336 @@
-"""The store: one file, one writer, one thread; every write is durable when its call returns."""
+"""class Store: what must survive a power cut. Every write is on the disk when its call returns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
 
-from iotistic.agent.store.records import Identity, StoredTarget
+from iotistic.agent.clock import Clock
+from iotistic.agent.host.crypto_child import CryptoRefused, in_child
+from iotistic.agent.host.file_lock import FileLock, Locked
+from iotistic.agent.host.files import ensure_folder
+from iotistic.agent.host.machine import machine_hash
+from iotistic.agent.store import agent_tables, backup, device_table, reset_file, target_table
+from iotistic.agent.store.database import Worker, transaction
+from iotistic.agent.store.errors import DatabaseLocked, translated
+from iotistic.agent.store.files import StateFiles
+from iotistic.agent.store.identity_file import save_identity
+from iotistic.agent.store.opening import MISSING, Opened, Opening
+from iotistic.agent.store.records import Finding, Identity, ResetOptions, StoredTarget
+from iotistic.agent.store.sealing import Crypto
+from iotistic.model.errors import Unavailable
 from iotistic.planner.world import Attempt, Intent, StepKind, Subject
 
+T = TypeVar("T")
 
-class Store(Protocol):
-    """What the rest of the agent asks of the store (to be replaced by the class itself)."""
+
+class Store:
+    """The state folder: one database, one identity file, one writer.
+
+        async with Store.open(path, clock) as store:
+            await store.save_identity(replace(store.identity, device_name="Pump 3"))
+
+    Every method may raise DiskFull or DatabaseUnavailable (try again; nothing changed) and
+    DatabaseCorrupt (open the store again, it heals itself).
+    """
+
+    def __init__(
+        self,
+        files: StateFiles,
+        worker: Worker,
+        crypto: Crypto,
+        clock: Clock,
+        machine: str,
+        opened: Opened,
+    ) -> None:
+        self._files = files
+        self._worker = worker
+        self._crypto = crypto
+        self._clock = clock
+        self._machine = machine
+        self._writing = asyncio.Lock()
+        self._take(opened)
+
+    def _take(self, opened: Opened) -> None:
+        self._connection = opened.connection
+        self._identity = opened.identity
+        self._sealer = opened.sealer
+        self._rebuilt_because = opened.rebuilt_because
+        self._findings = opened.findings
+        self._reset = opened.reset
+        self._target: StoredTarget | None = None
+        self._target_known = False
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls, path: Path, clock: Clock, *, crypto: Crypto = in_child, machine: str | None = None
+    ) -> AsyncIterator[Store]:
+        """Open the database at `path` and heal what is broken, for as long as the block lasts.
+
+        `machine` is this machine's hash, the host's own when None. Raises DatabaseLocked,
+        DatabaseNewer, DatabaseUnusable, or what every method may.
+        """
+        files = StateFiles.of(path)
+        worker = Worker(files.database)
+        with contextlib.ExitStack() as held:
+            held.callback(worker.close)
+            try:
+                await worker.run(lambda: _lock(files, held))
+                found = machine if machine is not None else await worker.run(machine_hash)
+                opening = Opening(files, worker, crypto, clock, found)
+                store = cls(files, worker, crypto, clock, found, await worker.finish(opening.run()))
+                try:
+                    yield store
+                finally:
+                    await worker.settle()
+                    await worker.run(store._disconnect)
+            finally:
+                # The lock is let go only when nothing writes any more.
+                await worker.settle()
+
+    # -- who this device is
 
     @property
     def identity(self) -> Identity:
-        """Who this device is; always present after opening."""
-        ...
+        """Who this device is; always there."""
+        return self._identity
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What opening found and dealt with."""
+        return self._findings
+
+    @property
+    def database_was_missing(self) -> bool:
+        """Somebody deleted the database: a wish to join the cloud again.
+
+        Stays true over restarts until an identity is saved, which is how the wish is taken up.
+        """
+        return self._rebuilt_because == MISSING
 
     async def save_identity(self, identity: Identity) -> None:
-        """Sidecar first (temp, fsync, rename, fsync of the folder), then the database's copy."""
-        ...
+        """The file first, which counts, then the database's sealed copy.
+
+        Once the file is written the call succeeds, whatever becomes of the copy: the next start
+        brings it up to date. Another uuid makes another device: target, failures, intents and
+        baseline go.
+        """
+        await self._worker.finish(self._save_identity(identity))
+
+    async def _save_identity(self, identity: Identity) -> None:
+        async with self._writing:
+            await self._worker.run(lambda: save_identity(self._files.identity, identity))
+            other = identity.uuid != self._identity.uuid
+            self._identity = identity
+            if other:
+                self._target, self._target_known = None, True
+            with contextlib.suppress(Unavailable):
+                sealed = await self._sealer.seal(device_table.secrets_of(identity))
+                await self._write(lambda db: _write_identity(db, identity, sealed, other=other))
+                self._rebuilt_because = None
+
+    # -- what should run
 
     async def target(self) -> StoredTarget | None:
-        """The accepted target."""
-        ...
+        """The accepted target; None if there is none or it cannot be read any more."""
+        async with self._writing:
+            if not self._target_known:
+                self._target = await self._read_target()
+                self._target_known = True
+            return self._target
+
+    async def _read_target(self) -> StoredTarget | None:
+        kept = await self._worker.run(
+            lambda: (
+                target_table.read_target(self._connection),
+                target_table.load_last_target(self._files.last_target, self._identity.uuid),
+            )
+        )
+        for sealed in kept:
+            if sealed is not None:
+                try:
+                    return await target_table.open_target(self._sealer, sealed)
+                except CryptoRefused as error:
+                    self._findings += (Finding(code="target-unreadable", message=error.message),)
+        return None
 
     async def save_target(self, target: StoredTarget) -> None:
-        """Database and `target-last-good.json`, before anything is applied."""
-        ...
+        """Store the target and its copy in `target-last-good.json`, before it is acted on.
+
+        Raises CryptoUnavailable when its secrets cannot be sealed; nothing is stored then.
+        """
+        if target.state_hash != target_table.target_hash(target.apps, target.config):
+            raise ValueError("state_hash is not the hash of apps and config")
+        await self._worker.finish(self._save_target(target))
+
+    async def _save_target(self, target: StoredTarget) -> None:
+        async with self._writing:
+            sealed = await target_table.seal_target(self._sealer, target)
+            await self._write(lambda db: target_table.write_target(db, sealed))
+            self._target, self._target_known = target, True
+            path, uuid = self._files.last_target, self._identity.uuid
+            await self._worker.run(lambda: target_table.save_last_target(path, uuid, sealed))
 
     async def mark_applied(self, state_hash: str, at_ms: int) -> None:
-        """The target with this hash has been reached."""
-        ...
+        """The target with this hash has been reached; no effect if it is not held any more."""
+        async with self._writing:
+            await self._write(lambda db: target_table.write_applied(db, state_hash, at_ms))
+            if self._target is not None and self._target.state_hash == state_hash:
+                self._target = replace(self._target, applied_at_ms=at_ms)
+
+    # -- what the reconciler remembers
 
     async def attempts(self) -> tuple[Attempt, ...]:
         """Failures in a row, with deadlines on this boot's clock."""
-        ...
+        return await self._read(agent_tables.read_attempts)
 
     async def save_attempt(self, attempt: Attempt) -> None:
         """Insert or replace by (subject, step)."""
-        ...
+        await self._write(lambda db: agent_tables.write_attempt(db, attempt, self._clock))
 
     async def clear_attempts(self, subject: Subject, step: StepKind | None = None) -> None:
         """Forget the failures of a subject, of all kinds of step when `step` is None."""
-        ...
+        await self._write(lambda db: agent_tables.delete_attempts(db, subject, step))
 
     async def intents(self) -> tuple[Intent, ...]:
         """What persons asked for, oldest first."""
-        ...
+        return await self._read(agent_tables.read_intents)
 
     async def save_intent(self, intent: Intent) -> None:
         """Insert or replace by (kind, app, service)."""
-        ...
+        await self._write(lambda db: agent_tables.write_intent(db, intent))
 
     async def remove_intent(self, intent: Intent) -> None:
-        """The wish is fulfilled or taken back."""
-        ...
+        """The wish is fulfilled or taken back. A newer one that took its place stays."""
+        await self._write(lambda db: agent_tables.delete_intent(db, intent))
 
     async def settings(self) -> Mapping[str, str]:
         """What `config set` stored, by name."""
-        ...
+        return await self._read(agent_tables.read_settings)
 
     async def set_setting(self, name: str, value: str | None) -> None:
         """Store a setting; None removes it."""
-        ...
+        await self._write(lambda db: agent_tables.write_setting(db, name, value))
 
     async def report_baseline(self) -> Mapping[str, Any] | None:
         """The last report the cloud accepted."""
-        ...
+        return await self._read(agent_tables.read_baseline)
 
     async def save_report_baseline(self, report: Mapping[str, Any] | None) -> None:
         """Remember what the cloud accepted; None forgets it."""
-        ...
+        await self._write(lambda db: agent_tables.write_baseline(db, report))
+
+    # -- starting over, saving a copy
+
+    @property
+    def reset_pending(self) -> ResetOptions | None:
+        """A factory reset that was begun and is not done."""
+        return self._reset
+
+    def files(self) -> tuple[str, ...]:
+        """The files a wipe removes, as far as they are there now."""
+        return tuple(str(path) for path in reset_file.wiped_files(self._files))
+
+    async def begin_reset(self, options: ResetOptions) -> None:
+        """Store the wish, durably; the target goes with it, so that nothing is started anew."""
+        await self._worker.finish(self._begin_reset(options))
+
+    async def _begin_reset(self, options: ResetOptions) -> None:
+        async with self._writing:
+            journal = reset_file.Journal(options=options)
+            await self._worker.run(lambda: reset_file.save(self._files.reset, journal))
+            self._reset = options
+            self._target, self._target_known = None, True
+            await self._write(target_table.delete_target)
+            await self._worker.run(lambda: self._files.last_target.unlink(missing_ok=True))
+
+    async def wipe(self, *, keep_identity: bool, spent_key_hash: str | None) -> None:
+        """Forget everything, and with it that a reset was pending.
+
+        Afterwards the store is that of a new device (of the same uuid and keys with
+        `keep_identity`) in no cloud, which will not use the key of `spent_key_hash` by itself.
+        Killed in between, the next start completes it.
+        """
+        await self._worker.finish(self._wipe(keep_identity, spent_key_hash))
+
+    async def _wipe(self, keep_identity: bool, spent_key_hash: str | None) -> None:
+        async with self._writing:
+            journal = reset_file.Journal(
+                options=ResetOptions(keep_identity=keep_identity),
+                wiping=True,
+                spent_key_hash=spent_key_hash,
+            )
+            await self._worker.run(lambda: reset_file.save(self._files.reset, journal))
+            await self._reopen()
+
+    async def backup(self, file: Path) -> None:
+        """Write a copy of the database to a new file of mode 0600.
+
+        Its secrets stay sealed: it is of use on this device only, which has the key.
+        Raises Conflict (`file-exists`).
+        """
+        await self._worker.run(lambda: backup.write_backup(self._connection, file))
+
+    async def restore(self, file: Path) -> None:
+        """Put a backup into the place of the database, which is kept under a dated name.
+
+        Who this device is does not change: identity.json counts. Raises DatabaseUnusable if the
+        file is no sound backup of this device, DatabaseNewer if a newer agent made it; the
+        database in use then goes on.
+        """
+        await self._worker.finish(self._restore(file))
+
+    async def _restore(self, file: Path) -> None:
+        async with self._writing:
+            uuid = self._identity.uuid
+            await self._worker.run(lambda: backup.prepare(self._files, file, uuid))
+            await self._worker.run(self._connection.close)
+            now_ms = self._clock.wall_ms()
+            await self._worker.run(lambda: backup.put_into_place(self._files, wall_ms=now_ms))
+            await self._reopen()
+
+    def _disconnect(self) -> None:
+        self._connection.close()  # the one in use by then: a restore or a wipe makes a new one
+
+    async def _reopen(self) -> None:
+        await self._worker.run(self._connection.close)
+        opening = Opening(self._files, self._worker, self._crypto, self._clock, self._machine)
+        self._take(await opening.run())
+
+    # -- the thread
+
+    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._worker.run(lambda: read(self._connection))
+
+    async def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        def committed() -> None:
+            with transaction(self._connection):
+                write(self._connection)
+
+        await self._worker.run(committed)
+
+
+def _lock(files: StateFiles, held: contextlib.ExitStack) -> None:
+    with translated(files.folder):
+        ensure_folder(files.folder)
+    try:
+        held.enter_context(FileLock(files.lock))
+        held.enter_context(FileLock(files.identity_lock))
+    except Locked as error:
+        raise DatabaseLocked(files.database, error.holder) from error
+
+
+def _write_identity(
+    db: sqlite3.Connection, identity: Identity, sealed: Mapping[str, str], *, other: bool
+) -> None:
+    device_table.write_device(db, identity, sealed)
+    device_table.write_rebuilt_because(db, None)
+    if other:
+        target_table.delete_target(db)
+        agent_tables.delete_all(db)

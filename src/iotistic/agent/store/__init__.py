@@ -1,0 +1,30 @@
+"""What must survive a power cut, and who this device is.
+
+    store            class Store: everything the other rooms ask for
+    opening          the rules below; `inspection` looks and judges, `files` sets aside
+    identity_file    identity.json: uuid, keys, credentials. It counts, the database does not
+    sealing          what is secret at rest; `sealed_document` knows which values of a target are
+    migrations       the schema's history
+    *_table(s)       rows in, records out
+    reset_file       a factory reset under way
+    backup           a copy in use, and putting one back
+
+The invariant: whatever becomes of the database, and wherever the agent is killed, the next start
+has the same identity and goes on without the network. Opening decides by what it finds:
+
+    identity.json  database                    what happens
+    there          sound                       goes on
+    there          another creation id         a restored backup: the log beside it is moved away
+    there          another uuid                set aside as `.foreign-…`, made anew
+    there          damaged                     set aside as `.corrupt-…`, made anew; no provisioning
+    there          gone                        made anew; `database_was_missing` until taken up
+    gone, damaged  sound                       identity.json made again of the sealed copy
+    gone           gone                        a new device
+    any            of a newer agent            refused, not a byte of it is changed
+
+A database is always made complete under another name and then moved into place. Made anew, it
+holds identity and last target, and what persons asked for if that can still be read.
+
+A normal start needs no cryptography: the identity is in the clear in a file for its owner only.
+A child process of `iotistic.agent.host.crypto_child` seals and opens the rest.
+"""

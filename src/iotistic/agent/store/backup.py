@@ -1,0 +1,73 @@
+"""A copy of the database while it is in use, and putting one back."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import sqlite3
+from pathlib import Path
+
+from iotistic.agent.host.files import create_owner_only, sync_file, sync_folder
+from iotistic.agent.store import device_table, inspection
+from iotistic.agent.store.database import check, connect
+from iotistic.agent.store.errors import DatabaseCorrupt, DatabaseUnusable
+from iotistic.agent.store.files import StateFiles, swap_in
+from iotistic.agent.store.inspection import Condition
+from iotistic.agent.store.migrations import migrate
+from iotistic.model.errors import Conflict
+
+
+def write_backup(connection: sqlite3.Connection, file: Path) -> None:
+    """Copy the database, as of now, to a new file of mode 0600; half a copy is never left."""
+    file = file.absolute()
+    if file.exists():
+        raise Conflict(
+            f"{file} exists already", code="file-exists", remedy="name a file that is not there"
+        )
+    temporary = file.with_name(f".{file.name}.tmp")
+    try:
+        create_owner_only(temporary)
+        with contextlib.closing(sqlite3.connect(temporary)) as copy:
+            connection.backup(copy)
+            # A single file, without the log beside it that the original has.
+            copy.execute("PRAGMA journal_mode = DELETE").fetchone()
+        sync_file(temporary)
+        temporary.rename(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(file.parent)
+
+
+def prepare(files: StateFiles, file: Path, uuid: str) -> None:
+    """Make a verified, migrated copy of a backup at `files.fresh`; the original is only read.
+
+    It gets a creation id of its own: killed while it is put into place, the next start sees by
+    this that the write-ahead log beside it is another database's.
+    """
+    if not file.is_file():
+        raise DatabaseUnusable(f"{file} is not there", remedy="name a file of iotctl db backup")
+    inspected = inspection.inspect(StateFiles.of(file))
+    if inspected.condition is not Condition.OURS or inspected.device is None:
+        raise DatabaseUnusable(f"{file} is not a database of this agent")
+    if inspected.device.uuid != uuid:
+        raise DatabaseUnusable(
+            f"{file} belongs to device {inspected.device.uuid}, this is {uuid}",
+            remedy="restore it on that device",
+        )
+    files.fresh.with_name(f"{files.fresh.name}-journal").unlink(missing_ok=True)
+    create_owner_only(files.fresh)
+    shutil.copyfile(file, files.fresh)
+    try:
+        with contextlib.closing(connect(files.fresh, wal=False)) as copy:
+            check(copy)
+            migrate(copy)
+            device_table.write_creation_id(copy, secrets.token_hex(16))
+    except (sqlite3.DatabaseError, DatabaseCorrupt) as error:
+        files.fresh.unlink(missing_ok=True)
+        raise DatabaseUnusable(f"{file} cannot be used: {error}") from error
+
+
+def put_into_place(files: StateFiles, *, wall_ms: int) -> None:
+    """Swap; the next opening pairs it with the identity file."""
+    swap_in(files, kind="replaced", wall_ms=wall_ms)
