@@ -1,0 +1,263 @@
+"""The link to the cloud, kept for as long as there is one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from iotistic.agent.clock import Clock
+from iotistic.agent.http import CloudHttp
+from iotistic.agent.logs import AgentLogger
+from iotistic.agent.reconciler.snapshot import Snapshot
+from iotistic.agent.store.records import CloudLink, Identity, StoredTarget
+from iotistic.agent.sync import cadence
+from iotistic.agent.sync.cadence import SyncIntervals
+from iotistic.agent.sync.channel import Channel
+from iotistic.agent.sync.current_state import CurrentState
+from iotistic.agent.sync.poller import Offer, Poller
+from iotistic.agent.sync.reporter import Reporter
+from iotistic.agent.sync.status import ChannelStatus, SyncOutcome, SyncStatus
+from iotistic.model.errors import InvalidField, IotisticError, Refused
+from iotistic.model.words import ConnectionState, LogComponent
+
+
+class HeldTarget(Protocol):
+    """What is asked of the store."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who this device is."""
+        ...
+
+    async def target(self) -> StoredTarget | None:
+        """The accepted target."""
+        ...
+
+
+class CloudSync:
+    """Polls for the target and reports the current state, for the link that is in force.
+
+    `link()` is asked again after `link_changed()`; None: there is no cloud now. `connect(link)`
+    opens the way to it. `offer` takes a target. `on_contact(link)` is called once a link, after
+    the first answer to an authenticated request.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: HeldTarget,
+        link: Callable[[], CloudLink | None],
+        connect: Callable[[CloudLink], CloudHttp],
+        offer: Offer,
+        snapshot: Callable[[], Snapshot],
+        current: CurrentState,
+        intervals: Callable[[], SyncIntervals],
+        clock: Clock,
+        rng: Random,
+        log: AgentLogger,
+        on_contact: Callable[[CloudLink], Awaitable[None]] | None = None,
+    ) -> None:
+        self._store = store
+        self._link = link
+        self._connect = connect
+        self._offer = offer
+        self._snapshot = snapshot
+        self._current = current
+        self._intervals = intervals
+        self._clock = clock
+        self._rng = rng
+        self._log = log.bind(component=LogComponent.CLOUD_SYNC)
+        self._on_contact = on_contact
+        self._relinked = asyncio.Event()
+        self._session: _Session | None = None
+        self._unusable: IotisticError | None = None
+
+    async def run(self) -> None:
+        """Keep in touch until cancelled. The cloud being away costs nothing but freshness."""
+        while True:
+            self._relinked.clear()
+            self._unusable = None
+            link = self._link()
+            if link is None:
+                await self._relinked.wait()
+                continue
+            async with asyncio.TaskGroup() as group:
+                serving = group.create_task(self._serve(link), name="cloud-link")
+                while self._link() == link:
+                    await self._relinked.wait()
+                    self._relinked.clear()
+                serving.cancel()
+
+    def link_changed(self) -> None:
+        """The device was provisioned, deprovisioned, or given another endpoint or key."""
+        self._relinked.set()
+
+    def snapshot_changed(self) -> None:
+        """The reconciler knows something new."""
+        if self._session is not None:
+            self._session.reporter.changed()
+
+    def intervals_changed(self) -> None:
+        """The settings may say other intervals now."""
+        if self._session is not None:
+            self._session.poller.reconsider()
+            self._session.reporter.reconsider()
+
+    def poll_hint(self) -> None:
+        """The cloud says that it has another target: poll soon, with jitter."""
+        if self._session is not None:
+            self._session.poller.hint()
+
+    async def sync_now(self) -> SyncOutcome:
+        """Poll and report because a person asks; at most every 5 s, later ones wait.
+
+        Raises Refused (`not-provisioned`) without a cloud, and what came of it when the cloud
+        does not answer. Has no deadline of its own.
+        """
+        session = self._session
+        if session is None:
+            raise self._unusable or Refused(
+                "this device has no cloud",
+                code="not-provisioned",
+                remedy="provision it first: iotctl provision KEY --api URL",
+            )
+        changes = session.poller.changes
+        polled = session.poller.channel.expect()
+        session.poller.ask()
+        await polled
+        reported = session.reporter.channel.expect()
+        session.reporter.ask()
+        await reported
+        target = self._snapshot().target
+        return SyncOutcome(
+            changed=session.poller.changes > changes,
+            version=target.version if target is not None else None,
+            state=session.status(None).state,
+        )
+
+    def status(self) -> SyncStatus | None:
+        """How the link stands; None without a cloud."""
+        if self._session is not None:
+            return self._session.status(self._session.http)
+        if self._unusable is None:
+            return None
+        return SyncStatus(
+            state=ConnectionState.OFFLINE,
+            since_ms=None,
+            last_contact_ms=None,
+            error=self._unusable,
+        )
+
+    async def _serve(self, link: CloudLink) -> None:
+        try:
+            http = self._connect(link)
+        except InvalidField as error:
+            # Only another link helps, and that ends this one.
+            self._log.error("the cloud's address cannot be used", error=error)
+            self._unusable = error
+            await asyncio.Event().wait()
+            return
+        stored = await self._store.target()
+        async with http:
+            session = self._open(link, http, stored.etag if stored is not None else None)
+            self._session = session
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(session.poller.run(), name="cloud-poll")
+                    group.create_task(session.reporter.run(), name="cloud-report")
+            finally:
+                self._session = None
+
+    def _open(self, link: CloudLink, http: CloudHttp, etag: str | None) -> _Session:
+        contact = _Contact(link, self._on_contact)
+        uuid = self._store.identity.uuid
+        poller = Poller(
+            http=http,
+            link=link,
+            uuid=uuid,
+            held_etag=etag,
+            offer=self._offer,
+            on_contact=contact.made,
+            intervals=self._intervals,
+            clock=self._clock,
+            rng=self._rng,
+            log=self._log,
+        )
+        reporter = Reporter(
+            http=http,
+            link=link,
+            uuid=uuid,
+            current=self._current,
+            on_contact=contact.made,
+            on_target_version=self._cloud_has,
+            intervals=self._intervals,
+            clock=self._clock,
+            rng=self._rng,
+            log=self._log,
+        )
+        return _Session(http, poller, reporter)
+
+    def _cloud_has(self, version: int) -> None:
+        known = self._snapshot()
+        held = known.target.version if known.target is not None else None
+        if version not in (held, known.offered_version):
+            self.poll_hint()
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """The time with one link."""
+
+    http: CloudHttp
+    poller: Poller
+    reporter: Reporter
+
+    def status(self, http: CloudHttp | None) -> SyncStatus:
+        """Both channels, the worst shown."""
+        told = (
+            _told(self.poller.channel, self.poller.next_in_s()),
+            _told(self.reporter.channel, self.reporter.next_in_s()),
+        )
+        healths = [self.poller.channel.health, self.reporter.channel.health]
+        contacts = [h.last_success_ms for h in healths if h.last_success_ms is not None]
+        state = cadence.worst(channel.state for channel in told)
+        return SyncStatus(
+            state=state,
+            since_ms=cadence.since_ms(healths),
+            last_contact_ms=max(contacts, default=None),
+            error=next((c.error for c in told if c.error and c.state is state), None),
+            channels=told,
+            sent_bytes=dict(http.traffic.sent) if http else {},
+            received_bytes=dict(http.traffic.received) if http else {},
+        )
+
+
+def _told(channel: Channel, next_in_s: float) -> ChannelStatus:
+    health = channel.health
+    return ChannelStatus(
+        name=channel.name,
+        state=health.state,
+        failures=health.failures,
+        last_success_ms=health.last_success_ms,
+        error=health.error,
+        next_in_s=next_in_s,
+    )
+
+
+class _Contact:
+    """Tells once that the cloud let us in."""
+
+    def __init__(
+        self, link: CloudLink, tell: Callable[[CloudLink], Awaitable[None]] | None
+    ) -> None:
+        self._link = link
+        self._tell = tell
+
+    async def made(self) -> None:
+        """An authenticated request was answered."""
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            await tell(self._link)

@@ -1,0 +1,110 @@
+"""Gathers what the report says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from iotistic.agent.clock import Clock
+from iotistic.agent.logs import AgentLogger
+from iotistic.agent.reconciler.snapshot import Snapshot
+from iotistic.agent.sync import cadence
+from iotistic.agent.sync.cadence import SyncIntervals
+from iotistic.agent.sync.metric_fields import FIELDS, detail_fields, metric_fields, moved
+from iotistic.agent.sync.report import ReportFacts, build_report, steady_boot_wall_ms
+from iotistic.agent.telemetry.host import HostFacts, read_host_facts
+from iotistic.agent.telemetry.metrics import Details, Metrics
+from iotistic.model.words import Dialect
+
+
+class MetricsReader(Protocol):
+    """Reads the host's figures; OSError when that fails altogether."""
+
+    async def read(self) -> Metrics:
+        """The cheap ones."""
+        ...
+
+    async def read_details(self) -> Details:
+        """Processes and interfaces."""
+        ...
+
+
+class CurrentState:
+    """How things are, as a document: from the reconciler, the host and its metrics."""
+
+    def __init__(
+        self,
+        *,
+        snapshot: Callable[[], Snapshot],
+        metrics: MetricsReader,
+        intervals: Callable[[], SyncIntervals],
+        clock: Clock,
+        log: AgentLogger,
+        agent_version: str,
+        machine_hash: str,
+        read_host: Callable[[], HostFacts] = read_host_facts,
+    ) -> None:
+        self._snapshot = snapshot
+        self._metrics = metrics
+        self._intervals = intervals
+        self._clock = clock
+        self._log = log
+        self._agent_version = agent_version
+        self._machine_hash = machine_hash
+        self._read_host = read_host
+        self._host = HostFacts(os_version="", architecture="")
+        self._boot_wall_ms: int | None = None
+        self._fresh: dict[str, Any] = {}
+        self._details: dict[str, Any] = {}
+        self._details_due_s = 0.0
+
+    async def gather(
+        self,
+        accepted: Mapping[str, Any] | None,
+        *,
+        dialect: Dialect = Dialect.V2,
+        dropped_reports: int = 0,
+    ) -> dict[str, Any]:
+        """The document now. Metrics that hardly moved are as in `accepted`, the last one told."""
+        in_detail = self._clock.now_s() >= self._details_due_s
+        try:
+            await self._read(in_detail=in_detail)
+        except OSError as error:
+            # A report without fresh figures is better than none.
+            self._log.warning("metrics cannot be read", error=str(error))
+        metrics = self._fresh
+        if accepted is not None and not in_detail and not moved(accepted, self._fresh):
+            metrics = {name: accepted[name] for name in FIELDS if name in accepted}
+        return self._document(metrics, dialect, dropped_reports)
+
+    def shown(self) -> dict[str, Any]:
+        """The document as a whole report would have it, with the metrics that were read last."""
+        return self._document(self._fresh, Dialect.V2, 0)
+
+    async def _read(self, *, in_detail: bool) -> None:
+        if in_detail:
+            # Set first: what cannot be read is not tried again at every look.
+            self._details_due_s = self._clock.now_s() + self._intervals().metrics_s
+            self._host = await asyncio.to_thread(self._read_host)
+            self._details = detail_fields(await self._metrics.read_details())
+        self._fresh = metric_fields(await self._metrics.read())
+
+    def _document(
+        self, metrics: Mapping[str, Any], dialect: Dialect, dropped_reports: int
+    ) -> dict[str, Any]:
+        now_s = self._clock.now_s()
+        measured_ms = self._clock.wall_ms() - int(now_s * 1000)
+        self._boot_wall_ms = steady_boot_wall_ms(self._boot_wall_ms, measured_ms)
+        facts = ReportFacts(
+            host=self._host,
+            agent_version=self._agent_version,
+            boot_id=self._clock.boot_id,
+            machine_hash=self._machine_hash,
+            next_report_within_ms=int(cadence.promise_s(self._intervals()) * 1000),
+            now_s=now_s,
+            boot_wall_ms=self._boot_wall_ms,
+            dialect=dialect,
+            dropped_reports=dropped_reports,
+        )
+        return build_report(self._snapshot(), facts) | dict(metrics) | self._details

@@ -1,0 +1,95 @@
+"""The host's metrics as fields of the report, and when they moved enough to be told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from iotistic.agent.telemetry.metrics import Details, Metrics
+
+_CPU_STEP = 5.0
+_SHARE_STEP = 1.0
+_TEMPERATURE_STEP = 1.0
+_STEPS = {
+    "cpu_usage": _CPU_STEP,
+    "memory_percent": _SHARE_STEP,
+    "storage_percent": _SHARE_STEP,
+    "temperature": _TEMPERATURE_STEP,
+}
+DETAILS = ("top_processes", "network_interfaces")
+FIELDS = (
+    "cpu_usage",
+    "cpu_cores",
+    "load_1",
+    "memory_usage",
+    "memory_total",
+    "memory_percent",
+    "storage_usage",
+    "storage_total",
+    "storage_percent",
+    "temperature",
+    "cpu_temp",
+    "uptime",
+)
+
+
+def metric_fields(metrics: Metrics) -> dict[str, Any]:
+    """The cheap ones. The temperature goes by both of the names that clouds look for."""
+    fields = {
+        "cpu_usage": round(metrics.cpu_percent),
+        "cpu_cores": metrics.cpu_cores,
+        "load_1": metrics.load_1,
+        "memory_usage": metrics.memory_used_mib,
+        "memory_total": metrics.memory_total_mib,
+        "memory_percent": metrics.memory_percent,
+        "storage_usage": metrics.storage_used_mib,
+        "storage_total": metrics.storage_total_mib,
+        "storage_percent": metrics.storage_percent,
+        "temperature": metrics.temperature_c,
+        "cpu_temp": metrics.temperature_c,
+        "uptime": metrics.uptime_s,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def detail_fields(details: Details) -> dict[str, Any]:
+    """Processes and interfaces."""
+    return {
+        "top_processes": [
+            {
+                "pid": process.pid,
+                "name": process.name,
+                "cpu": process.cpu_percent,
+                "mem": process.memory_percent,
+            }
+            for process in details.processes
+        ],
+        "network_interfaces": [
+            {
+                "name": interface.name,
+                "ip4": interface.ip4,
+                "ip6": interface.ip6,
+                "mac": interface.mac,
+                "type": interface.kind,
+                "default": interface.is_default,
+                "virtual": interface.is_virtual,
+                "operstate": "up" if interface.is_up else "down",
+            }
+            for interface in details.interfaces
+        ],
+    }
+
+
+def moved(told: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:
+    """Whether a value is a whole step away from what was told, or came, or went.
+
+    Measured from what was told and not in fixed buckets: a value that trembles at the border of
+    two buckets would be told each time.
+    """
+    for name, step in _STEPS.items():
+        before, after = told.get(name), fresh.get(name)
+        if (before is None) != (after is None):
+            return True
+        if before is not None and after is not None and abs(after - before) >= step:
+            return True
+    return False

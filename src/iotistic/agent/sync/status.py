@@ -1,0 +1,46 @@
+"""How the link to the cloud stands, for the Device API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from iotistic.model.errors import IotisticError
+from iotistic.model.words import ConnectionState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelStatus:
+    """One channel, `poll` or `report`. `error` is of the last failure, None after a success."""
+
+    name: str
+    state: ConnectionState
+    failures: int
+    last_success_ms: int | None
+    error: IotisticError | None
+    next_in_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncStatus:
+    """The whole link: the worst of its channels. Times are wall-clock labels.
+
+    Bytes are counted by purpose (`poll`, `report`), HTTP alone.
+    """
+
+    state: ConnectionState
+    since_ms: int | None
+    last_contact_ms: int | None
+    error: IotisticError | None
+    channels: tuple[ChannelStatus, ...] = ()
+    sent_bytes: Mapping[str, int] = field(default_factory=dict)
+    received_bytes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOutcome:
+    """What came of a sync that a person asked for. `version`: of the target held now."""
+
+    changed: bool
+    version: int | None
+    state: ConnectionState
