@@ -1,4 +1,4 @@
-"""Looks for secrets in what is tracked by git: `python -m scripts.scan_secrets [FILE...]`.
+"""Looks for secrets in the project's files: `python -m scripts.scan_secrets [FILE...]`.
 
 A line that must look like a secret, such as a published test vector, says so in itself or in the
 line before: `not-a-secret: <why>`.
@@ -7,12 +7,12 @@ line before: `not-a-secret: <why>`.
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from scripts.project_files import project_files
+
 MARKER = "not-a-secret:"
 SIZE_LIMIT = 2_000_000  # bytes; larger files are data, and there should be none
 
@@ -42,17 +42,9 @@ def findings(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
         before = line
 
 
-def tracked_files() -> list[Path]:
-    """What git tracks here."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
-    return [ROOT / name for name in listed.split("\0") if name]
-
-
 def main(arguments: list[str]) -> int:
     """Print each finding without the secret itself; 1 when there is one."""
-    files = [Path(name) for name in arguments] or tracked_files()
+    files = [Path(name) for name in arguments] or project_files()
     found = 0
     for path in files:
         if not path.is_file() or path.is_symlink():

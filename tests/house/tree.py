@@ -1,24 +1,17 @@
-"""What the house tests look at: the project's files, as git tracks them."""
+"""What the house tests look at."""
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from scripts.project_files import ROOT, project_files
+
+__all__ = ["ROOT", "files", "name"]
 
 
 def files(*suffixes: str) -> list[Path]:
-    """Tracked and new files that are not ignored, of these suffixes (all when none is given)."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    paths = (ROOT / name for name in sorted(set(listed.split("\0"))) if name)
-    return [path for path in paths if path.is_file() and (not suffixes or path.suffix in suffixes)]
+    """The project's files of these suffixes (all when none is given)."""
+    return [path for path in project_files() if not suffixes or path.suffix in suffixes]
 
 
 def name(path: Path) -> str:
