@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from iotistic.model import jose
 from iotistic.model.canonical import canonical_json
 from iotistic.model.errors import IotisticError
 from iotistic.model.reader import decode_json
@@ -42,7 +42,7 @@ def main() -> int:
     except _Unfit as error:
         reply = {"error": str(error)}
     except IotisticError as error:
-        reply = {"error": error.code}
+        reply = {"error": error.message}
     except (KeyError, TypeError, ValueError) as error:
         reply = {"error": f"unusable input ({type(error).__name__})"}
     sys.stdout.buffer.write(canonical_json(reply))
@@ -51,18 +51,32 @@ def main() -> int:
 
 def generate_keypair(_: Mapping[str, Any]) -> Mapping[str, Any]:
     """A new RSA-2048 pair: PKCS#8 and SPKI, PEM."""
-    private = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
-    private_pem = private.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return {"private_key_pem": private_pem.decode("ascii"), "public_key_pem": _spki(private)}
+    private = jose.generate_private_key(_KEY_BITS)
+    return {
+        "private_key_pem": jose.private_pem(private),
+        "public_key_pem": jose.public_pem(private.public_key()),
+    }
 
 
 def public_key(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     """The public half of a private key."""
-    return {"public_key_pem": _spki(_private_key(payload))}
+    return {"public_key_pem": jose.public_pem(_private_key(payload).public_key())}
+
+
+def wrap_jwe(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Encrypt a text to the holder of a key."""
+    key = jose.load_public_key(payload["public_key_pem"], at="public_key_pem")
+    return {"jwe": jose.encrypt(payload["plaintext"].encode(), key, kid=payload["kid"])}
+
+
+def unwrap_jwe(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read what was encrypted to us."""
+    return {"plaintext": jose.decrypt(payload["jwe"], _private_key(payload)).decode()}
+
+
+def sign_pss(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """RSASSA-PSS-SHA256 over an ASCII text, base64."""
+    return {"signature": jose.sign(payload["message"], _private_key(payload))}
 
 
 def seal(payload: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -75,16 +89,6 @@ def unseal(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     """Decrypt what `seal` made; one changed bit, name or key refuses all of it."""
     cipher = _cipher(payload)
     return {"values": {name: _open(cipher, name, text) for name, text in payload["values"].items()}}
-
-
-def sign_pss(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """RSASSA-PSS-SHA256 over an ASCII text, base64."""
-    signature = _private_key(payload).sign(
-        payload["message"].encode("ascii"),
-        padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=hashes.SHA256.digest_size),
-        hashes.SHA256(),
-    )
-    return {"signature": base64.b64encode(signature).decode("ascii")}
 
 
 def _seal(cipher: AESGCM, name: str, text: str) -> str:
@@ -108,19 +112,8 @@ def _cipher(payload: Mapping[str, Any]) -> AESGCM:
     return AESGCM(bytes.fromhex(payload["key"]))
 
 
-def _private_key(payload: Mapping[str, Any]) -> rsa.RSAPrivateKey:
-    key = serialization.load_pem_private_key(payload["private_key_pem"].encode("ascii"), None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise _Unfit("the private key is not an RSA key")
-    return key
-
-
-def _spki(private: rsa.RSAPrivateKey) -> str:
-    return (
-        private.public_key()
-        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        .decode("ascii")
-    )
+def _private_key(payload: Mapping[str, Any]) -> RSAPrivateKey:
+    return jose.load_private_key(payload["private_key_pem"], at="private_key_pem")
 
 
 OPERATIONS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
@@ -128,6 +121,8 @@ OPERATIONS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     "public-key": public_key,
     "seal": seal,
     "open": unseal,
+    "wrap-jwe": wrap_jwe,
+    "unwrap-jwe": unwrap_jwe,
     "sign-pss": sign_pss,
 }
 
