@@ -1,0 +1,1 @@
+"""The commands, one module a noun. Each asks an API, shows the answer, returns an exit code."""

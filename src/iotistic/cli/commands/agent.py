@@ -1,0 +1,94 @@
+"""The agent itself: its log, its talk with the cloud, its restart."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+
+from iotistic.cli.commands.streams import show_stream
+from iotistic.cli.failure import ExitCode, Failure
+from iotistic.cli.lazy import Command
+from iotistic.cli.output import Output, bare
+from iotistic.cli.session import Session
+from iotistic.cli.table import Style
+from iotistic.cli.times import stamp
+
+_LEVELS = {"debug": Style.FAINT, "warn": Style.CAUTION, "error": Style.BAD}
+_LOOK_AGAIN_S = 0.2
+_SYNC_TIMEOUT_S = 30.0
+
+
+@click.command(cls=Command)
+@click.option("--follow", "-f", is_flag=True, help="Go on as more is written, until Ctrl-C.")
+@click.option("-n", "--tail", type=click.IntRange(0, 1000), default=50, show_default=True)
+@click.option(
+    "--level",
+    type=click.Choice(["debug", "info", "warn", "error"]),
+    default="info",
+    show_default=True,
+    help="The lowest to be shown.",
+)
+@click.pass_obj
+def logs(session: Session, follow: bool, tail: int, level: str) -> ExitCode:
+    """The agent's own log."""
+    query = urlencode({"tail": tail, "follow": str(follow).lower(), "level": level})
+    return show_stream(session, f"/v1/logs?{query}", following=follow, render=_log_line)
+
+
+def _log_line(out: Output, line: dict[str, Any]) -> str:
+    level = str(line["level"])
+    head = f"{stamp(line['timestamp'])} {level:<5} {line['component']}: {line['message']}"
+    context = bare(line["context"])
+    styled = out.styled(head, _LEVELS.get(level, Style.PLAIN))
+    return f"{styled}  {out.styled(context, Style.FAINT)}" if context else styled
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def sync(session: Session) -> None:
+    """Ask the cloud now, and report to it."""
+    timeout_s = session.options.timeout_s or _SYNC_TIMEOUT_S
+    reply = session.device.json("POST", "/v1/sync", {}, timeout_s=timeout_s)
+
+    def render(found: dict[str, Any]) -> None:
+        version = "" if found["version"] is None else f" (version {found['version']})"
+        news = "a new target" if found["changed"] else "no new target"
+        session.out.line(f"{found['state']}: {news}{version}")
+
+    session.out.show(reply, render)
+
+
+@click.command(cls=Command)
+@click.option("--no-wait", is_flag=True, help="Do not wait until it is back.")
+@click.pass_obj
+def restart(session: Session, no_wait: bool) -> ExitCode:
+    """Restart the agent; services are not touched."""
+    reply = session.device.json("POST", "/v1/agent/restart", {})
+    gone = reply.json()
+    session.out.show(reply, lambda _: session.out.line("restarting"))
+    if no_wait:
+        return ExitCode.OK
+    back = _wait_for_another(session, (gone.get("pid"), gone.get("startedAt")))
+    session.out.message(f"the agent is back (pid {back['pid']})")
+    return ExitCode.OK
+
+
+def _wait_for_another(session: Session, gone: tuple[object, object]) -> dict[str, Any]:
+    """Ask until a process other than `gone` answers."""
+    until_s = time.monotonic() + session.timeout_s
+    while time.monotonic() < until_s:
+        try:
+            agent: dict[str, Any] = session.device.json("GET", "/v1/status").json()["agent"]
+        except (Failure, KeyError, TypeError):
+            agent = {}  # between two lives it does not answer, or not well
+        if agent.get("pid") and (agent["pid"], agent.get("startedAt")) != gone:
+            return agent
+        time.sleep(_LOOK_AGAIN_S)
+    raise Failure(
+        "the agent did not come back in time",
+        ExitCode.TIMEOUT,
+        remedy="see its log: journalctl -u iotistic-agent",
+    )

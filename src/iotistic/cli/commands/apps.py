@@ -1,0 +1,120 @@
+"""The apps of this device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from iotistic.cli.commands.acts import act
+from iotistic.cli.commands.services import service_row
+from iotistic.cli.commands.status import verdict_row, worded
+from iotistic.cli.failure import ExitCode
+from iotistic.cli.lazy import LazyGroup
+from iotistic.cli.output import Output
+from iotistic.cli.session import Session
+
+_APP_ID = click.IntRange(min=1, max=2**53 - 1)
+_no_wait = click.option("--no-wait", is_flag=True, help="Do not wait until it is done.")
+_service = click.option("--service", metavar="NAME", help="Only this service of the app.")
+
+
+@click.group(cls=LazyGroup, late={})
+def apps() -> None:
+    """The apps of this device."""
+
+
+@apps.command("list")
+@click.pass_obj
+def list_(session: Session) -> None:
+    """All apps, and how each stands."""
+    reply = session.device.json("GET", "/v1/apps")
+
+    def render(found: dict[str, Any]) -> None:
+        if not found["apps"]:
+            session.out.message("no apps: the target has none")
+            return
+        rows = [verdict_row(app) for app in found["apps"]]
+        session.out.table(("APP", "NAME", "STATE", "SERVICES", "WHY"), rows)
+
+    session.out.show(reply, render)
+
+
+@apps.command()
+@click.argument("app_id", type=_APP_ID)
+@click.pass_obj
+def info(session: Session, app_id: int) -> None:
+    """One app and its services."""
+    reply = session.device.json("GET", f"/v1/apps/{app_id}")
+    session.out.show(reply, lambda found: _show_app(session.out, found))
+
+
+def _show_app(out: Output, found: dict[str, Any]) -> None:
+    out.pairs(
+        [
+            ("app", found["appId"]),
+            ("name", found["appName"]),
+            ("state", worded(found["verdict"])),
+            ("why", found["reason"]),
+        ]
+    )
+    out.line()
+    out.table(
+        ("ID", "SERVICE", "WANTED", "IS", "IMAGE", "NEXT", "WHY"),
+        [service_row(service) for service in found["services"]],
+    )
+
+
+@apps.command()
+@click.argument("app_id", type=_APP_ID)
+@_service
+@_no_wait
+@click.pass_obj
+def start(session: Session, app_id: int, service: str | None, no_wait: bool) -> ExitCode:
+    """Start an app again that was stopped by hand."""
+    return act(session, f"/v1/apps/{app_id}/start", _body(service), wait=not no_wait)
+
+
+@apps.command()
+@click.argument("app_id", type=_APP_ID)
+@_service
+@click.option(
+    "--until",
+    type=click.Choice(["release", "forever"]),
+    default="release",
+    show_default=True,
+    help="How long it stays stopped: until the target brings another version, or a start.",
+)
+@_no_wait
+@click.pass_obj
+def stop(session: Session, app_id: int, service: str | None, until: str, no_wait: bool) -> ExitCode:
+    """Stop an app, and keep it stopped."""
+    body = {**_body(service), "until": until}
+    return act(session, f"/v1/apps/{app_id}/stop", body, wait=not no_wait)
+
+
+@apps.command()
+@click.argument("app_id", type=_APP_ID)
+@_service
+@_no_wait
+@click.pass_obj
+def restart(session: Session, app_id: int, service: str | None, no_wait: bool) -> ExitCode:
+    """Restart an app now, whatever backoff it is in."""
+    return act(session, f"/v1/apps/{app_id}/restart", _body(service), wait=not no_wait)
+
+
+@apps.command()
+@click.argument("app_id", type=_APP_ID)
+@_no_wait
+@click.pass_obj
+def purge(session: Session, app_id: int, no_wait: bool) -> ExitCode:
+    """Remove an app's containers and volumes, and make them anew.
+
+    The data in its volumes is lost. Asks first.
+    """
+    session.confirm(f"All data in the volumes of app {app_id} will be lost. Purge it?")
+    return act(session, f"/v1/apps/{app_id}/purge", {}, wait=not no_wait)
+
+
+def _body(service: str | None) -> dict[str, Any]:
+    return {"serviceName": service} if service else {}

@@ -1,0 +1,100 @@
+"""What the agent will do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from iotistic.cli.failure import ExitCode
+from iotistic.cli.lazy import Command
+from iotistic.cli.output import Output
+from iotistic.cli.session import Session
+from iotistic.cli.table import Cell, CellLike, Style
+from iotistic.cli.times import span
+
+_Row = tuple[CellLike, ...]
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def plan(session: Session) -> ExitCode:
+    """What the agent will do next, and why it waits.
+
+    Exit code 7 until the device has settled.
+    """
+    reply = session.device.json("GET", "/v1/plan")
+    found = session.out.show(reply, lambda found: _show(session.out, found))
+    return ExitCode.OK if found.get("settled") is True else ExitCode.DIFFERS
+
+
+def _show(out: Output, found: dict[str, Any]) -> None:
+    rows = _rows(found)
+    if rows:
+        out.table(("APP", "SERVICE", "NEXT", "WHY"), rows)
+    for key, about in (("engineError", "the engine"), ("refusal", "the newest target")):
+        if error := found[key]:
+            out.line(f"{about}: {error['message']}", Style.BAD)
+            if error["remedy"]:
+                out.line(f"next: {error['remedy']}")
+    services = [service for app in found["apps"] for service in app["services"]]
+    if found["targetVersion"] is None and not services:
+        out.line("No target yet: nothing to do.")
+        return
+    settled = sum(service["settled"] for service in services)
+    version = found["targetVersion"]
+    target = "" if version is None else f" with target version {version}"
+    ended = (
+        "" if found["askAgainInMs"] is None else f"  Looks again {_when(found['askAgainInMs'])}."
+    )
+    out.line(f"{settled} of {len(services)} services settled{target}.{ended}")
+
+
+def _rows(found: dict[str, Any]) -> list[_Row]:
+    """One row a service, and one for each network or volume with something to do."""
+    about: dict[tuple[int, str | None], list[tuple[Cell, str]]] = {}
+    things: list[_Row] = []
+    for step in found["steps"]:
+        entry = (Cell(step["kind"], Style.STRONG), _why_step(step))
+        if step["serviceId"] is None:
+            things.append((step["appId"] or None, _thing(step["subject"]), *entry))
+        else:
+            about.setdefault((step["appId"], str(step["serviceId"])), []).append(entry)
+    for wait in found["waits"]:
+        entry = (Cell("wait", Style.CAUTION), _why_wait(wait))
+        if wait["serviceId"] is None:
+            things.append((wait["appId"] or None, _thing(wait["subject"]), *entry))
+        else:
+            about.setdefault((wait["appId"], str(wait["serviceId"])), []).append(entry)
+    rows: list[_Row] = []
+    for app in found["apps"]:
+        for service in app["services"]:
+            entries = about.pop((app["appId"], str(service["serviceId"])), None)
+            if entries is None:
+                why = "as wanted" if service["settled"] else app["reason"] or app["verdict"]
+                entries = [(Cell("-"), why)]
+            rows += [(app["appId"], service["serviceName"], *entry) for entry in entries]
+    # What is left belongs to services that the target no longer has.
+    rows += [(app, service, *entry) for (app, service), left in about.items() for entry in left]
+    return rows + things
+
+
+def _why_step(step: dict[str, Any]) -> str:
+    changed = ", ".join(difference["field"] for difference in step["differences"][:5])
+    reason: str = step["reason"]
+    return f"{reason} ({changed})" if changed and changed not in reason else reason
+
+
+def _why_wait(wait: dict[str, Any]) -> str:
+    again = "" if wait["inMs"] is None else f", asks again {_when(wait['inMs'])}"
+    return f"{wait['reason']} {wait['message']}{again}"
+
+
+def _when(in_ms: int) -> str:
+    return "now" if in_ms < 1000 else f"in {span(in_ms / 1000)}"
+
+
+def _thing(subject: str) -> str:
+    """`1001/volume/data` is shown as `volume data`."""
+    _, _, rest = subject.partition("/")
+    return rest.replace("/", " ", 1) or subject
