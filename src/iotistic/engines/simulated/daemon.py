@@ -154,9 +154,6 @@ class Daemon:
                 # As the real engine does it, with a volume that belongs to nobody.
                 self.state.volumes.setdefault(dict(request.volumes)[mount.source], {})
         wanted = [name for name, _ in request.networks]
-        for name in wanted[1:]:
-            if name not in self.state.networks:
-                raise NotFound(f"network {name} not found")
         container = self._container(request, labels, image)
         container.networks = wanted[:networks] or _implied(request.spec.network_mode)
         self.state.containers[container.id] = container

@@ -1,0 +1,98 @@
+"""Output and events."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import cast
+
+import pytest
+
+from iotistic.engines.protocol import ContainerLogLine, Engine, EngineEvent
+from iotistic.model.errors import NotFound
+from tests.engines.builders import eventually, request
+from tests.engines.contract.sites import SLEEPER, Site
+
+
+async def running(engine: Engine, uuid: str) -> str:
+    container_id = await engine.create_container(request(uuid, reference=SLEEPER))
+    await engine.start(container_id)
+    return container_id
+
+
+async def lines(engine: Engine, container_id: str, tail: int = 10) -> list[ContainerLogLine]:
+    return [line async for line in engine.logs(container_id, tail=tail, follow=False)]
+
+
+async def test_output_comes_as_lines_with_a_time(engine: Engine, uuid: str) -> None:
+    container_id = await running(engine, uuid)
+
+    found = await eventually(lambda: lines(engine, container_id), bool)
+
+    assert found[0].text
+    assert not found[0].stderr
+    assert found[0].time_ns > 1_600_000_000 * 10**9
+
+
+async def test_only_the_tail_is_given(engine: Engine, uuid: str) -> None:
+    container_id = await running(engine, uuid)
+    await eventually(lambda: lines(engine, container_id), bool)
+    await engine.restart(container_id, grace_s=5, seen_start=None)
+    found = await eventually(lambda: lines(engine, container_id), lambda seen: len(seen) == 2)
+
+    assert await lines(engine, container_id, tail=1) == found[1:]
+    assert await lines(engine, container_id, tail=0) == []
+    since_s = found[1].time_ns / 1e9 - 0.000_5
+    stream = engine.logs(container_id, tail=10, follow=False, since_s=since_s)
+    assert found[1] in [line async for line in stream]
+
+
+async def test_followed_output_ends_with_the_container(engine: Engine, uuid: str) -> None:
+    container_id = await running(engine, uuid)
+    followed: list[ContainerLogLine] = []
+
+    async def follow() -> None:
+        followed.extend([line async for line in engine.logs(container_id, tail=10, follow=True)])
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follow())
+        await eventually(lambda: lines(engine, container_id), bool)
+        await engine.stop(container_id, grace_s=5)
+
+    assert followed == await lines(engine, container_id)
+
+
+async def test_the_output_of_what_is_gone(engine: Engine) -> None:
+    with pytest.raises(NotFound):
+        await lines(engine, "0" * 64)
+
+
+async def test_events_tell_what_happens_to_our_containers_only(site: Site) -> None:
+    other_uuid, other = site.another_device()
+    events = cast("asyncio.Queue[EngineEvent]", asyncio.Queue())
+
+    async def listen() -> None:
+        async with aclosing(site.engine.events()) as stream:  # type: ignore[type-var]
+            async for event in stream:
+                events.put_nowait(event)
+
+    listening = asyncio.create_task(listen())
+    try:
+        theirs = await running(other, other_uuid)
+        # The first event may be missed until the stream is open; so make one until it comes.
+        ours = ""
+        while events.empty():
+            ours = await site.engine.create_container(request(site.uuid))
+            await site.engine.remove(ours)
+        seen = [await events.get()]
+        container_id = await running(site.engine, site.uuid)
+        await site.engine.pause(container_id)
+        while seen[-1].action != "pause":
+            seen.append(await events.get())
+    finally:
+        listening.cancel()
+
+    assert {event.kind for event in seen} == {"container"}
+    assert theirs not in {event.id for event in seen}
+    of_the_last = [event.action for event in seen if event.id == container_id]
+    assert of_the_last == ["create", "start", "pause"]
