@@ -92,7 +92,9 @@ class Redactor:
 
     def fields(self, fields: Mapping[str, object]) -> dict[str, Any]:
         """Fields of a record as JSON values."""
-        return {name: self._field(name, value, DEPTH_MAX) for name, value in fields.items()}
+        return {
+            self.text(name): self._field(name, value, DEPTH_MAX) for name, value in fields.items()
+        }
 
     def _field(self, name: str, value: object, depth: int) -> Any:
         if is_secret_name(name) and not isinstance(value, int | float | None) and value != "":
