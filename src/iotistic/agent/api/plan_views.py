@@ -1,0 +1,145 @@
+"""Plan and state as JSON, without anything that must not be shown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from iotistic.agent.api.rows import Facts, app_rows
+from iotistic.agent.api.views import Json, error_json, is_settled, verdict_json
+from iotistic.agent.logs.redaction import is_secret_name
+from iotistic.agent.store.records import StoredTarget
+from iotistic.model.errors import MASK
+from iotistic.planner.step import Difference, Step, Wait
+from iotistic.planner.world import Subject
+
+_ENVIRONMENT = frozenset({"environment", "env"})
+
+
+def device_settled(facts: Facts) -> bool:
+    """Everything is as the newest target wants it, and that is known."""
+    snapshot = facts.snapshot
+    return (
+        snapshot.rounds > 0
+        and snapshot.engine_error is None
+        and snapshot.refusal is None
+        and snapshot.plan.settled
+    )
+
+
+def plan_json(facts: Facts) -> Json:
+    """The last decision: what will be done, what is waited for, how each app stands."""
+    snapshot = facts.snapshot
+    ids = {
+        (service.app_id, service.key): service.target.service_id
+        for app in facts.wanted.apps
+        for service in app.services
+    }
+    names = {
+        (row.app_id, str(row.service_id)): row.service_name
+        for app in app_rows(facts)
+        for row in app.services
+    }
+
+    def about(subject: Subject, name: str) -> Json:
+        if subject.kind != "service":
+            return {"appId": subject.app_id, "serviceId": None, "serviceName": None}
+        key = (subject.app_id, subject.name)
+        return {
+            "appId": subject.app_id,
+            "serviceId": ids.get(key, subject.name),
+            "serviceName": name or names.get(key, subject.name),
+        }
+
+    def step_json(step: Step) -> Json:
+        return {
+            "kind": str(step.kind),
+            **about(step.served, step.service_name),
+            "subject": str(step.served),
+            "reason": step.reason,
+            "image": step.image.familiar if step.image else None,
+            "differences": [_difference(difference) for difference in step.differences],
+        }
+
+    def wait_json(wait: Wait) -> Json:
+        return {
+            "reason": str(wait.reason),
+            **about(wait.subject, wait.service_name),
+            "subject": str(wait.subject),
+            "message": wait.message,
+            "inMs": facts.until_ms(wait.until_s),
+        }
+
+    return {
+        "settled": device_settled(facts),
+        "targetVersion": snapshot.target.version if snapshot.target else None,
+        "decidedAt": snapshot.decided_at_ms,
+        "round": snapshot.rounds,
+        "askAgainInMs": facts.until_ms(snapshot.plan.ask_again_s),
+        "apps": [
+            {
+                **verdict_json(app, facts),
+                "services": [
+                    {
+                        "serviceId": row.service_id,
+                        "serviceName": row.service_name,
+                        "settled": is_settled(row, facts),
+                    }
+                    for row in app.services
+                ],
+            }
+            for app in app_rows(facts)
+        ],
+        "steps": [step_json(step) for step in snapshot.plan.steps],
+        "waits": [wait_json(wait) for wait in snapshot.plan.waits],
+        "engineError": error_json(snapshot.engine_error),
+        "refusal": error_json(snapshot.refusal),
+    }
+
+
+def _difference(difference: Difference) -> Json:
+    return {
+        "field": difference.field,
+        "wanted": difference.wanted,
+        "found": difference.found,
+    }
+
+
+def target_json(target: StoredTarget) -> Json:
+    """The target as it was accepted, environment values and what sounds secret masked."""
+    return {
+        "apps": masked(target.apps),
+        "config": masked(target.config),
+        "version": target.version,
+        "target_epoch": target.epoch,
+    }
+
+
+def masked(value: Any) -> Any:
+    """A JSON document without values of environments and of fields that sound secret."""
+    if isinstance(value, Mapping):
+        return {str(name): _masked_field(str(name), item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(item) for item in value]
+    return value
+
+
+def _masked_field(name: str, value: Any) -> Any:
+    if name.lower() in _ENVIRONMENT:
+        return _masked_environment(value)
+    if is_secret_name(name) and isinstance(value, str) and value:
+        return MASK
+    return masked(value)
+
+
+def _masked_environment(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): MASK for name in value}
+    if isinstance(value, list | tuple):
+        return [_masked_entry(item) for item in value]
+    return None if value is None else MASK
+
+
+def _masked_entry(item: Any) -> str:
+    name, equals, _ = str(item).partition("=")
+    return f"{name}={MASK}" if equals else name

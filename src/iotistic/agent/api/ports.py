@@ -1,0 +1,275 @@
+"""What the Device API asks of the other rooms. `app` hands in the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from iotistic.agent.logs import LogLevel
+from iotistic.agent.provisioning.factory_reset import ResetPlan
+from iotistic.agent.provisioning.status import ProvisioningStatus
+from iotistic.agent.reconciler.snapshot import Snapshot
+from iotistic.agent.settings import SettingRow
+from iotistic.agent.store.records import Finding, Identity, StoredTarget
+from iotistic.agent.supervisor import ServiceHealth
+from iotistic.engines.protocol import ContainerLogLine, EngineInfo
+from iotistic.model.errors import IotisticError
+from iotistic.model.observation import Resources
+from iotistic.model.words import ConnectionState
+from iotistic.planner.step import Plan
+from iotistic.planner.wanted import Wanted
+from iotistic.planner.world import Intent, Subject
+
+
+class AgentProcess(Protocol):
+    """The running agent. `started_at_ms` is a wall-clock label, `started_s` on the boot clock."""
+
+    version: str
+    engine_kind: str
+    pid: int
+    started_at_ms: int
+    started_s: float
+    state_dir: Path
+    database_path: Path
+
+    def restart(self) -> None:
+        """End in order and come back; returns at once."""
+        ...
+
+    def settings_changed(self) -> None:
+        """Put settings in force that count at once."""
+        ...
+
+
+class Reconciler(Protocol):
+    """The one loop that owns the engine."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """The target as the planner uses it."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """The last round's facts and decisions."""
+        ...
+
+    async def look(self) -> Plan:
+        """A fresh look and its plan, kept in the snapshot; raises EngineUnavailable."""
+        ...
+
+    def wake(self) -> None:
+        """Look again soon."""
+        ...
+
+    async def intend(self, intent: Intent) -> None:
+        """Store a person's wish, then look."""
+        ...
+
+    async def withdraw(self, intent: Intent) -> None:
+        """Take a wish back, then look."""
+        ...
+
+    async def forget_failures(self, subjects: list[Subject]) -> None:
+        """Try again at once what is waiting after failures."""
+        ...
+
+
+class Engine(Protocol):
+    """What the API may ask of the engine: to look and to listen, never to change anything."""
+
+    async def info(self) -> EngineInfo:
+        """Which engine this is; also the check whether it answers."""
+        ...
+
+    async def resources(self) -> Resources:
+        """Images, and this device's networks and volumes."""
+        ...
+
+    async def started_at(self, container_id: str) -> str | None:
+        """The engine's text for when the container last started."""
+        ...
+
+    def logs(
+        self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
+    ) -> AsyncIterator[ContainerLogLine]:
+        """A container's output."""
+        ...
+
+
+class Store(Protocol):
+    """What the API asks of the store."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who this device is."""
+        ...
+
+    async def target(self) -> StoredTarget | None:
+        """The accepted target."""
+        ...
+
+    async def intents(self) -> tuple[Intent, ...]:
+        """What persons asked for."""
+        ...
+
+    async def set_setting(self, name: str, value: str | None) -> None:
+        """Store a setting; None removes it."""
+        ...
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What opening found and dealt with."""
+        ...
+
+    async def backup(self, file: Path) -> None:
+        """Write a consistent copy to a new file of mode 0600."""
+        ...
+
+    async def restore(self, file: Path) -> Path | None:
+        """Put a backup into the place of the database, and say where that one is kept now.
+
+        Raises Refused, and then nothing has changed, for a file that does not fit.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelStatus:
+    """One way to the cloud. `failures` in a row; `last_success_at_ms` is the wall clock."""
+
+    name: str
+    state: ConnectionState
+    failures: int = 0
+    last_success_at_ms: int | None = None
+    error: IotisticError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudStatus:
+    """How the link to the cloud is: the worst of its channels. Times are wall-clock ms."""
+
+    state: ConnectionState
+    since_ms: int
+    last_contact_at_ms: int | None = None
+    error: IotisticError | None = None
+    channels: tuple[ChannelStatus, ...] = ()
+
+
+class Cloud(Protocol):
+    """The link to the cloud."""
+
+    def status(self) -> CloudStatus | None:
+        """How the link is; None on a device without a cloud."""
+        ...
+
+    async def poll_now(self) -> bool:
+        """Poll and report now; whether a new target came. Raises CloudUnavailable or Refused."""
+        ...
+
+    async def full_report(self) -> Mapping[str, Any]:
+        """What the next full report would say."""
+        ...
+
+
+class Provisioning(Protocol):
+    """Joining a cloud and leaving it; errors as `DeviceManager` says."""
+
+    @property
+    def machine_matches(self) -> bool:
+        """Whether this state folder was made on this machine."""
+        ...
+
+    def status(self) -> ProvisioningStatus:
+        """How it stands now."""
+        ...
+
+    async def provision(
+        self,
+        key: str,
+        *,
+        endpoint: str | None = None,
+        device_name: str | None = None,
+        device_type: str | None = None,
+        ca: str | None = None,
+    ) -> ProvisioningStatus:
+        """Store the wish to join; the rest goes on in the background. `ca`: PEM text or a pin."""
+        ...
+
+    async def deprovision(self) -> bool:
+        """Leave the cloud; whether it knows already."""
+        ...
+
+    async def set_endpoint(self, endpoint: str, *, ca_cert: str | None = None) -> None:
+        """Change the cloud's address once the new one answered; else all is as before."""
+        ...
+
+    async def describe_reset(
+        self, *, keep_volumes: bool = False, keep_identity: bool = False
+    ) -> ResetPlan:
+        """List what a factory reset would remove."""
+        ...
+
+    async def factory_reset(
+        self, confirm: str, *, keep_volumes: bool = False, keep_identity: bool = False
+    ) -> None:
+        """Store the wish to start over; it is carried out over any crash."""
+        ...
+
+    async def renew_identity(self, confirm: str) -> None:
+        """Make a copied disk a device of its own."""
+        ...
+
+
+class Settings(Protocol):
+    """The settings in force, and where each value comes from."""
+
+    def rows(self) -> list[SettingRow]:
+        """All settings, sorted by name."""
+        ...
+
+    def row(self, name: str) -> SettingRow:
+        """One setting; raises NotFound (`setting-not-found`)."""
+        ...
+
+    def check_change(self, name: str, text: str | None) -> None:
+        """Raise when a local value cannot be set (or, with None, removed)."""
+        ...
+
+    def change(self, name: str, text: str | None) -> None:
+        """Put a local value in force that was checked and stored."""
+        ...
+
+
+class LogBook(Protocol):
+    """The agent's own log."""
+
+    def records(
+        self,
+        *,
+        after_seq: int = 0,
+        level: LogLevel = LogLevel.DEBUG,
+        component: str | None = None,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """The records still in memory, oldest first."""
+        ...
+
+    def follow(self, *, after_seq: int | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Records as they come."""
+        ...
+
+
+class Supervision(Protocol):
+    """How the agent's own services fare."""
+
+    @property
+    def services(self) -> Mapping[str, ServiceHealth]:
+        """Every service by name."""
+        ...
+
+    @property
+    def healthy(self) -> bool:
+        """No service waits to be started again."""
+        ...

@@ -1,0 +1,46 @@
+"""Everything the handlers work with, in one hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from iotistic.agent.api import ports
+from iotistic.agent.api.rows import Facts
+from iotistic.agent.clock import Clock
+from iotistic.agent.logs import AgentLogger
+from iotistic.model.errors import IotisticError
+
+
+@dataclass(slots=True)
+class Listening:
+    """Where the API can be reached. `problems` are what it cannot do, by code."""
+
+    port: int | None = None
+    problems: dict[str, IotisticError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """The rooms of the agent that the API speaks for."""
+
+    agent: ports.AgentProcess
+    store: ports.Store
+    reconciler: ports.Reconciler
+    engine: ports.Engine
+    provisioning: ports.Provisioning
+    cloud: ports.Cloud
+    settings: ports.Settings
+    book: ports.LogBook
+    supervision: ports.Supervision
+    clock: Clock
+    log: AgentLogger
+    listening: Listening = field(default_factory=Listening)
+
+    def facts(self) -> Facts:
+        """All that is known now."""
+        return Facts(
+            snapshot=self.reconciler.snapshot(),
+            wanted=self.reconciler.wanted,
+            now_s=self.clock.now_s(),
+            wall_ms=self.clock.wall_ms(),
+        )

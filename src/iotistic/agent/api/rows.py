@@ -1,0 +1,183 @@
+"""Services as the API lists them: the target and what runs, joined; and finding one by a word."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from iotistic.agent.reconciler.snapshot import Snapshot
+from iotistic.model.errors import Conflict, NotFound
+from iotistic.model.observation import Container
+from iotistic.model.target import ServiceId
+from iotistic.planner.service import choose_current, subject_of
+from iotistic.planner.wanted import Wanted, WantedApp, WantedService
+from iotistic.planner.world import Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that is known at this moment. `now_s` is the boot clock, `wall_ms` the wall's."""
+
+    snapshot: Snapshot
+    wanted: Wanted
+    now_s: float
+    wall_ms: int
+
+    def wall_at_ms(self, at_s: float) -> int:
+        """The wall-clock ms of a point on the boot clock."""
+        return self.wall_ms + round((at_s - self.now_s) * 1000)
+
+    def until_ms(self, at_s: float | None) -> int | None:
+        """Milliseconds from now to a point on the boot clock; 0 when it has passed."""
+        return None if at_s is None else max(0, round((at_s - self.now_s) * 1000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRow:
+    """A service of the target (`wanted`), or a container that the target no longer has."""
+
+    app_id: int
+    app_name: str
+    service_id: ServiceId
+    service_name: str
+    wanted: WantedService | None
+    container: Container | None
+
+    @property
+    def subject(self) -> Subject:
+        """What steps about it name."""
+        return subject_of(self.app_id, str(self.service_id))
+
+    @property
+    def container_id(self) -> str | None:
+        """The id of the container that stands for it."""
+        return self.container.id if self.container else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppRow:
+    """An app of the target (`wanted`), or what is left of one."""
+
+    app_id: int
+    app_name: str
+    wanted: WantedApp | None
+    services: tuple[ServiceRow, ...]
+
+
+def app_rows(facts: Facts) -> tuple[AppRow, ...]:
+    """All apps, sorted by id."""
+    by_app: dict[int, dict[str, list[Container]]] = defaultdict(lambda: defaultdict(list))
+    for container in facts.snapshot.containers:
+        by_app[container.app_id][container.service_id].append(container)
+    wanted_apps = {app.app_id: app for app in facts.wanted.apps}
+    return tuple(
+        _app_row(app_id, wanted_apps.get(app_id), by_app.get(app_id, {}))
+        for app_id in sorted(wanted_apps.keys() | by_app.keys())
+    )
+
+
+def _app_row(
+    app_id: int, wanted: WantedApp | None, containers: dict[str, list[Container]]
+) -> AppRow:
+    name = wanted.app_name if wanted else ""
+    services = {service.key: service for service in wanted.services} if wanted else {}
+    rows = [
+        ServiceRow(
+            app_id=app_id,
+            app_name=name,
+            service_id=service.target.service_id,
+            service_name=service.name,
+            wanted=service,
+            container=choose_current(service, containers.get(key, []))[0],
+        )
+        for key, service in services.items()
+    ]
+    rows.extend(
+        ServiceRow(
+            app_id=app_id,
+            app_name=name,
+            service_id=container.service_id,
+            service_name=container.service_name,
+            wanted=None,
+            container=container,
+        )
+        for key, found in containers.items()
+        if key not in services
+        for container in found
+    )
+    rows.sort(key=lambda row: (str(row.service_id), row.container_id or ""))
+    return AppRow(app_id=app_id, app_name=name, wanted=wanted, services=tuple(rows))
+
+
+def find_app(apps: Sequence[AppRow], app_id: int) -> AppRow:
+    """The app with this id; raises NotFound."""
+    for app in apps:
+        if app.app_id == app_id:
+            return app
+    known = ", ".join(str(app.app_id) for app in apps[:10])
+    raise NotFound(
+        f"there is no app {app_id}",
+        code="app-not-found",
+        remedy=f"known are: {known}" if known else "this device has no apps yet",
+    )
+
+
+class Ambiguous(Conflict):
+    """A word that fits several services."""
+
+    code: str = "ambiguous-service"
+
+    def __init__(self, word: str, candidates: Sequence[ServiceRow]) -> None:
+        super().__init__(
+            f"{len(candidates)} services are called {word[:64]!r}",
+            remedy="name the app as well, or use {serviceName}-{serviceId}",
+        )
+        self.candidates = tuple(candidates)
+
+    def details(self) -> dict[str, object]:
+        """Who is meant, perhaps."""
+        return {**super().details(), "candidates": [_candidate(row) for row in self.candidates]}
+
+
+def find_service(rows: Iterable[ServiceRow], word: str) -> ServiceRow:
+    """The one service with this id, name, container name or `{serviceName}-{serviceId}`.
+
+    Raises NotFound or Ambiguous.
+    """
+    found = [row for row in rows if word in _names(row)]
+    if not found:
+        raise NotFound(
+            f"no service is called {word[:64]!r}",
+            code="service-not-found",
+            remedy="see which there are: iotctl services list",
+        )
+    if len(found) > 1:
+        raise Ambiguous(word, found)
+    return found[0]
+
+
+def _names(row: ServiceRow) -> tuple[str, ...]:
+    return (
+        str(row.service_id),
+        row.service_name,
+        f"{row.service_name}-{row.service_id}",
+        container_name(row) or "",
+    )
+
+
+def container_name(row: ServiceRow) -> str | None:
+    """The name of its container, or of the one to be made."""
+    if row.container is not None:
+        return row.container.name
+    return row.wanted.request.name if row.wanted else None
+
+
+def _candidate(row: ServiceRow) -> dict[str, object]:
+    return {
+        "appId": row.app_id,
+        "appName": row.app_name,
+        "serviceId": row.service_id,
+        "serviceName": row.service_name,
+        "containerName": container_name(row),
+    }

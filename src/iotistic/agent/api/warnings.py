@@ -1,0 +1,44 @@
+"""What somebody should know though nothing has stopped working."""
+
+from __future__ import annotations
+
+from iotistic.agent.api.rooms import Rooms
+from iotistic.agent.api.rows import Facts
+from iotistic.agent.api.views import Json, error_json
+from iotistic.model.errors import IotisticError
+
+PLAUSIBLE_FROM_MS = 1_735_689_600_000
+"""2025-01-01: no device with this agent has an earlier date, but for a clock that was never set."""
+TARGET_WARNINGS_MAX = 20
+
+
+def clock_warning(wall_ms: int) -> IotisticError | None:
+    """Whether the wall clock cannot be right."""
+    if wall_ms >= PLAUSIBLE_FROM_MS:
+        return None
+    return IotisticError(
+        "the clock of this device is not set: certificates cannot be judged by it",
+        code="clock-implausible",
+        remedy="set the time, or give it a time server: timedatectl set-ntp true",
+    )
+
+
+def warnings_of(rooms: Rooms, facts: Facts) -> list[Json]:
+    """All of them, the most urgent first."""
+    found = [*rooms.listening.problems.values()]
+    if (clock := clock_warning(facts.wall_ms)) is not None:
+        found.append(clock)
+    if not rooms.provisioning.machine_matches:
+        found.append(
+            IotisticError(
+                "this disk was made on another machine; the device does not connect",
+                code="machine-changed",
+                remedy="iotctl identity renew",
+            )
+        )
+    if facts.snapshot.target is not None:
+        found.extend(
+            IotisticError(text, code="target-field-ignored")
+            for text in facts.snapshot.target.warnings[:TARGET_WARNINGS_MAX]
+        )
+    return [shown for error in found if (shown := error_json(error)) is not None]
