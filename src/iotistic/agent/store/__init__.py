@@ -28,3 +28,21 @@ holds identity and last target, and what persons asked for if that can still be 
 A normal start needs no cryptography: the identity is in the clear in a file for its owner only.
 A child process of `iotistic.agent.host.crypto_child` seals and opens the rest.
 """
+
+from iotistic.agent.store.records import (
+    CloudLink,
+    Identity,
+    MqttCredentials,
+    ProvisioningPhase,
+    StoredTarget,
+)
+from iotistic.agent.store.store import Store
+
+__all__ = [
+    "CloudLink",
+    "Identity",
+    "MqttCredentials",
+    "ProvisioningPhase",
+    "Store",
+    "StoredTarget",
+]
