@@ -36,17 +36,20 @@ def main() -> int:
     """Answer one request; 0 when an answer was written, also when it is a refusal."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the keys
     request = decode_json(sys.stdin.buffer.read(REQUEST_BYTES_MAX + 1), bytes_max=REQUEST_BYTES_MAX)
-    reply: dict[str, Any]
-    try:
-        reply = {"result": OPERATIONS[request["operation"]](request["payload"])}
-    except _Unfit as error:
-        reply = {"error": str(error)}
-    except IotisticError as error:
-        reply = {"error": error.message}
-    except (KeyError, TypeError, ValueError) as error:
-        reply = {"error": f"unusable input ({type(error).__name__})"}
-    sys.stdout.buffer.write(canonical_json(reply))
+    sys.stdout.buffer.write(canonical_json(answer(request["operation"], request["payload"])))
     return 0
+
+
+def answer(operation: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`{"result": …}`, or `{"error": sentence}` for inputs that do not fit."""
+    try:
+        return {"result": OPERATIONS[operation](payload)}
+    except _Unfit as error:
+        return {"error": str(error)}
+    except IotisticError as error:
+        return {"error": error.message}
+    except (KeyError, TypeError, ValueError) as error:
+        return {"error": f"unusable input ({type(error).__name__})"}
 
 
 def generate_keypair(_: Mapping[str, Any]) -> Mapping[str, Any]:
