@@ -39,7 +39,7 @@ def docker_host() -> Iterator[str]:
     there = bool(named) or EngineHttp(usual, timeout_s=5.0).answers()
     with ExitStack() as stack:
         try:
-            host = usual if there else stack.enter_context(private_docker())
+            host = usual if there else stack.enter_context(private_docker()).host
             images.load(host)
         except (NoPrivateDocker, images.BusyboxMissing) as error:
             _not_to_be_had(f"no Docker Engine: {error}")

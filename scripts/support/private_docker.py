@@ -45,8 +45,8 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def private_docker() -> Iterator[str]:
-    """Run an engine for the time of the block; gives its DOCKER_HOST.
+def private_docker() -> Iterator[PrivateDocker]:
+    """Run an engine for the time of the block.
 
     Afterwards nothing of it is left: containers, networks, mounts, folders. Raises
     NoPrivateDocker when it cannot be started.
@@ -55,93 +55,111 @@ def private_docker() -> Iterator[str]:
         raise NoPrivateDocker(reason)
     folder = Path(tempfile.mkdtemp(prefix="iotistic-docker-"))
     bridge = f"iot{os.getpid():x}{secrets.token_hex(2)}"[:15]
-    engine = None
-    host = f"unix://{folder}/docker.sock"
+    docker = PrivateDocker(folder, bridge, _free_subnet())
     try:
-        subnet = _free_subnet()
-        _ip("link", "add", "name", bridge, "type", "bridge")
-        _ip("addr", "add", f"10.{subnet}.0.1/17", "dev", bridge)
-        _ip("link", "set", bridge, "up")
-        engine = _start(folder, bridge, subnet)
-        _wait_ready(engine, host, folder)
-        yield host
+        docker.make_bridge()
+        docker.start()
+        yield docker
     finally:
-        bridges = [bridge, *(_empty(host) if engine is not None else ())]
-        if engine is not None:
-            _stop(engine, folder)
-        for name in bridges:
-            with suppress(subprocess.CalledProcessError):
-                _ip("link", "del", name)
+        docker.clear()
         _unmount_below(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(folder: Path, bridge: str, subnet: int) -> subprocess.Popen[bytes]:
-    command = [
-        *("setpriv", "--pdeathsig", "TERM"),  # a killed test run leaves no engine behind
-        "dockerd",
-        f"--host=unix://{folder}/docker.sock",
-        f"--data-root={folder}/data",
-        f"--exec-root={folder}/exec",
-        f"--pidfile={folder}/docker.pid",
-        f"--config-file={folder}/none.json",
-        f"--bridge={bridge}",
-        f"--default-address-pool=base=10.{subnet}.128.0/17,size=26",
-        "--iptables=false",
-        "--ip6tables=false",
-        "--ip-masq=false",
-        "--userland-proxy=true",
-        "--shutdown-timeout=5",
-    ]
-    (folder / "none.json").write_text("{}")
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "PATH": _PATH},
-            start_new_session=True,  # a Ctrl-C at the terminal is for us, not for it
-        )
+class PrivateDocker:
+    """One engine in a folder. `host` is for DOCKER_HOST; it may be stopped and started again."""
 
+    def __init__(self, folder: Path, bridge: str, subnet: int) -> None:
+        self._folder = folder
+        self._bridge = bridge
+        self._subnet = subnet
+        self._engine: subprocess.Popen[bytes] | None = None
+        self.host = f"unix://{folder}/docker.sock"
 
-def _wait_ready(engine: subprocess.Popen[bytes], host: str, folder: Path) -> None:
-    http = EngineHttp(host, timeout_s=5.0)
-    deadline = time.monotonic() + _READY_S
-    while not http.answers():
-        if engine.poll() is not None or time.monotonic() > deadline:
-            lines = (folder / "log").read_text("utf-8", "replace").splitlines()[-_LOG_LINES:]
-            raise NoPrivateDocker("dockerd did not start: " + " | ".join(lines))
-        time.sleep(0.05)
+    def make_bridge(self) -> None:
+        """Make the bridge of its default network."""
+        _ip("link", "add", "name", self._bridge, "type", "bridge")
+        _ip("addr", "add", f"10.{self._subnet}.0.1/17", "dev", self._bridge)
+        _ip("link", "set", self._bridge, "up")
 
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        log_path = self._folder / "log"
+        (self._folder / "none.json").write_text("{}")
+        with log_path.open("ab") as log:
+            engine = self._engine = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PATH": _PATH},
+                start_new_session=True,  # a Ctrl-C at the terminal is for us, not for it
+            )
+        http = EngineHttp(self.host, timeout_s=5.0)
+        deadline = time.monotonic() + _READY_S
+        while not http.answers():
+            if engine.poll() is not None or time.monotonic() > deadline:
+                lines = log_path.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:]
+                raise NoPrivateDocker("dockerd did not start: " + " | ".join(lines))
+            time.sleep(0.05)
 
-def _empty(host: str) -> list[str]:
-    """Remove all containers and networks; returns the networks' bridges."""
-    http = EngineHttp(host, timeout_s=20.0)
-    bridges = []
-    with suppress(OSError, EngineRefused):
-        for container in http.call("GET", "/containers/json", all="1"):
-            with suppress(EngineRefused):
-                http.call("DELETE", f"/containers/{container['Id']}", force="1", v="1")
-        for network in http.call("GET", "/networks", filters={"type": ["custom"]}):
-            bridges.append(f"br-{network['Id'][:12]}")
-            with suppress(EngineRefused):
-                http.call("DELETE", f"/networks/{network['Id']}")
-    return bridges
+    def stop(self) -> None:
+        """Stop it; its containers end, as they do when the real one is stopped."""
+        engine, self._engine = self._engine, None
+        if engine is None:
+            return
+        engine.terminate()
+        try:
+            engine.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            engine.kill()
+            engine.wait()
+        # Its containerd goes with it, unless it was killed.
+        with suppress(OSError, ValueError):
+            pid = int((self._folder / "exec/containerd/containerd.pid").read_text())
+            if str(self._folder) in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(pid, signal.SIGKILL)
 
+    def clear(self) -> None:
+        """Remove containers, networks and bridges, and stop it."""
+        bridges = [self._bridge, *self._remove_all()]
+        self.stop()
+        for name in bridges:
+            with suppress(subprocess.CalledProcessError):
+                _ip("link", "del", name)
 
-def _stop(engine: subprocess.Popen[bytes], folder: Path) -> None:
-    engine.terminate()
-    try:
-        engine.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        engine.kill()
-        engine.wait()
-    # Its containerd goes with it, unless it was killed.
-    with suppress(OSError, ValueError):
-        pid = int((folder / "exec/containerd/containerd.pid").read_text())
-        if str(folder) in Path(f"/proc/{pid}/cmdline").read_text():
-            os.kill(pid, signal.SIGKILL)
+    def _remove_all(self) -> list[str]:
+        """Remove all containers and networks; returns the networks' bridges."""
+        http = EngineHttp(self.host, timeout_s=20.0)
+        bridges = []
+        with suppress(OSError, EngineRefused):
+            for container in http.call("GET", "/containers/json", all="1"):
+                with suppress(EngineRefused):
+                    http.call("DELETE", f"/containers/{container['Id']}", force="1", v="1")
+            for network in http.call("GET", "/networks", filters={"type": ["custom"]}):
+                bridges.append(f"br-{network['Id'][:12]}")
+                with suppress(EngineRefused):
+                    http.call("DELETE", f"/networks/{network['Id']}")
+        return bridges
+
+    def _command(self) -> list[str]:
+        folder = self._folder
+        return [
+            *("setpriv", "--pdeathsig", "TERM"),  # a killed test run leaves no engine behind
+            "dockerd",
+            f"--host={self.host}",
+            f"--data-root={folder}/data",
+            f"--exec-root={folder}/exec",
+            f"--pidfile={folder}/docker.pid",
+            f"--config-file={folder}/none.json",
+            f"--bridge={self._bridge}",
+            f"--default-address-pool=base=10.{self._subnet}.128.0/17,size=26",
+            "--iptables=false",
+            "--ip6tables=false",
+            "--ip-masq=false",
+            "--userland-proxy=true",
+            "--shutdown-timeout=5",
+        ]
 
 
 def _unmount_below(folder: Path) -> None:
@@ -175,13 +193,13 @@ def main(arguments: list[str]) -> int:
     """Run a command beside a private engine, or just the engine."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        with private_docker() as host:
+        with private_docker() as docker:
             match arguments:
                 case ["run", *command] if command:
-                    environment = {**os.environ, "DOCKER_HOST": host}
+                    environment = {**os.environ, "DOCKER_HOST": docker.host}
                     return subprocess.run(command, check=False, env=environment).returncode
                 case ["serve"]:
-                    sys.stdout.write(f"DOCKER_HOST={host}\n")
+                    sys.stdout.write(f"DOCKER_HOST={docker.host}\n")
                     sys.stdout.flush()
                     with suppress(KeyboardInterrupt):
                         signal.pause()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -145,11 +145,14 @@ class Engine(Protocol):
 
     def logs(
         self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
-    ) -> AsyncIterator[ContainerLogLine]:
-        """Its output: the last `tail` lines, then, with `follow`, what comes until it ends."""
+    ) -> AsyncGenerator[ContainerLogLine, None]:
+        """Its output: the last `tail` lines, then, with `follow`, what comes until it ends.
+
+        Who leaves it early closes it (`contextlib.aclosing`), and so ends the stream.
+        """
         ...
 
-    def events(self) -> AsyncIterator[EngineEvent]:
+    def events(self) -> AsyncGenerator[EngineEvent, None]:
         """What happens to objects of ours. Ends or raises when the stream breaks; may lose."""
         ...
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import cast
 
 import pytest
 
@@ -69,10 +68,10 @@ async def test_the_output_of_what_is_gone(engine: Engine) -> None:
 
 async def test_events_tell_what_happens_to_our_containers_only(site: Site) -> None:
     other_uuid, other = site.another_device()
-    events = cast("asyncio.Queue[EngineEvent]", asyncio.Queue())
+    events: asyncio.Queue[EngineEvent] = asyncio.Queue()
 
     async def listen() -> None:
-        async with aclosing(site.engine.events()) as stream:  # type: ignore[type-var]
+        async with aclosing(site.engine.events()) as stream:
             async for event in stream:
                 events.put_nowait(event)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 import msgspec
 
@@ -147,13 +147,13 @@ class DockerEngine:
 
     def logs(
         self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
-    ) -> AsyncIterator[ContainerLogLine]:
+    ) -> AsyncGenerator[ContainerLogLine, None]:
         """Its output: the last `tail` lines, then, with `follow`, what comes until it ends."""
         return follow_logs(
             self._connection, container_id, tail=tail, follow=follow, since_s=since_s
         )
 
-    def events(self) -> AsyncIterator[EngineEvent]:
+    def events(self) -> AsyncGenerator[EngineEvent, None]:
         """What happens to containers of ours, until the stream breaks."""
         return follow_events(self._connection, self._uuid)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 
@@ -39,7 +39,7 @@ class _Event(msgspec.Struct):
     Actor: _Actor = msgspec.field(default_factory=_Actor)
 
 
-async def follow_events(connection: Connection, uuid: str) -> AsyncIterator[EngineEvent]:
+async def follow_events(connection: Connection, uuid: str) -> AsyncGenerator[EngineEvent, None]:
     """Events of this device's containers, until the stream breaks, which raises."""
     wanted = {
         "type": ["container"],

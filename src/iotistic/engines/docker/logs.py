@@ -8,7 +8,7 @@ its own and only the last with a line end.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import datetime
 
 import msgspec
@@ -35,7 +35,7 @@ class _Inspected(msgspec.Struct):
 
 async def follow_logs(
     connection: Connection, container_id: str, *, tail: int, follow: bool, since_s: float | None
-) -> AsyncIterator[ContainerLogLine]:
+) -> AsyncGenerator[ContainerLogLine, None]:
     """The last `tail` lines, then, with `follow`, what comes until the container ends."""
     path = f"containers/{container_id}"
     params = {"stdout": "1", "stderr": "1", "timestamps": "1", "tail": str(tail)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -238,7 +238,7 @@ class SimulatedEngine:
 
     async def logs(
         self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
-    ) -> AsyncIterator[ContainerLogLine]:
+    ) -> AsyncGenerator[ContainerLogLine, None]:
         """Its output: the last `tail` lines, then, with `follow`, what comes until it ends."""
         after_ns = -1 if since_s is None else int(since_s * 1e9) - 1
 
@@ -270,7 +270,7 @@ class SimulatedEngine:
             first = False
             await self._access.wait(counter, due_s)
 
-    async def events(self) -> AsyncIterator[EngineEvent]:
+    async def events(self) -> AsyncGenerator[EngineEvent, None]:
         """What happens to containers of ours, until the engine goes down."""
         seen = await self._call("events", "", lambda daemon: daemon.state.counter)
 
