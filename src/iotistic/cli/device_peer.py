@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from iotistic.cli.failure import ExitCode, Failure
 from iotistic.cli.http_client import Connect, Deadline, Peer
 from iotistic.cli.state_folder import (
+    CREDENTIAL_FILE,
     PORT_FILE,
     SOCKET,
-    CREDENTIAL_FILE,
     StateFolder,
     find_state_folder,
 )

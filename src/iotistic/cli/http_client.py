@@ -103,14 +103,16 @@ class HttpClient:
         deadline = Deadline(idle_s)
         headers = {"Accept": "application/x-ndjson"}
         with self._exchange("GET", path, None, headers, deadline) as found:
-            while line := found.readline(LINE_BYTES_MAX + 1):
+            rest = b""
+            # Not readline(), which takes a connection that broke for the end of the stream.
+            while piece := found.read1(_CHUNK):
                 deadline.renew()
-                if len(line) > LINE_BYTES_MAX:
+                *lines, rest = (rest + piece).split(b"\n")
+                if len(rest) > LINE_BYTES_MAX:
                     raise Failure(f"{self._peer.what} sent a line of more than 1 MiB")
-                if not line.endswith(b"\n"):
-                    raise self._cut_off()
-                if stripped := line.strip():
-                    yield stripped
+                yield from filter(None, map(bytes.strip, lines))
+            if rest or found.length:
+                raise self._cut_off()
 
     def download(self, path: str, write: Callable[[bytes], object]) -> Mapping[str, str]:
         """Pass a file on piece by piece and return the headers."""

@@ -78,13 +78,31 @@ class Command(click.Command):
         _write_note(formatter)
 
 
+class Group(click.Group):
+    """A group that takes the global options too, its commands in the order they are written."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _global_options(hidden=True)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of writing."""
+        del ctx
+        return list(self.commands)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say where the global options are told."""
+        super().format_epilog(ctx, formatter)
+        _write_note(formatter)
+
+
 class LazyGroup(click.Group):
     """A group whose commands are named in a table and imported when called.
 
     The outermost one shows the global options, the others only take them.
     """
-
-    command_class = Command
 
     def __init__(self, *args: Any, late: Mapping[str, Late], outer: bool = False, **more: Any):
         super().__init__(*args, **more)
@@ -93,15 +111,16 @@ class LazyGroup(click.Group):
         self.params += _global_options(hidden=not outer)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order of the table, aliases left out."""
-        named = [name for name, late in self._late.items() if late.alias_of is None]
-        return [*named, *self.commands]
+        """All names in the order of the table, without aliases."""
+        del ctx
+        return [name for name, late in self._late.items() if late.alias_of is None]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, imported now."""
+        del ctx
         late = self._late.get(cmd_name)
         if late is None:
-            return super().get_command(ctx, cmd_name)
+            return None
         module, _, name = late.where.partition(":")
         found = getattr(importlib.import_module(module), name)
         if not isinstance(found, click.Command):
@@ -110,12 +129,10 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table's lines, without importing what they are about."""
-        rows = [
-            (name, self._late[name].summary if name in self._late else _own(self.commands[name]))
-            for name in self.list_commands(ctx)
-        ]
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
+            formatter.write_dl(
+                [(name, self._late[name].summary) for name in self.list_commands(ctx)]
+            )
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Say where the global options are told."""
@@ -130,10 +147,6 @@ class LazyGroup(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         late = self._late.get(name or "")
         return (late.alias_of if late and late.alias_of else name), command, rest
-
-
-def _own(command: click.Command) -> str:
-    return command.get_short_help_str(limit=100)
 
 
 def _write_note(formatter: click.HelpFormatter) -> None:

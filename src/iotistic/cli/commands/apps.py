@@ -10,7 +10,7 @@ from iotistic.cli.commands.acts import act
 from iotistic.cli.commands.services import service_row
 from iotistic.cli.commands.status import verdict_row, worded
 from iotistic.cli.failure import ExitCode
-from iotistic.cli.lazy import LazyGroup
+from iotistic.cli.lazy import Group
 from iotistic.cli.output import Output
 from iotistic.cli.session import Session
 
@@ -19,7 +19,7 @@ _no_wait = click.option("--no-wait", is_flag=True, help="Do not wait until it is
 _service = click.option("--service", metavar="NAME", help="Only this service of the app.")
 
 
-@click.group(cls=LazyGroup, late={})
+@click.group(cls=Group)
 def apps() -> None:
     """The apps of this device."""
 

@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 import click
 
-from iotistic.cli.lazy import LazyGroup
+from iotistic.cli.lazy import Group
 from iotistic.cli.session import Session
 from iotistic.cli.table import Style
 
 
-@click.group(cls=LazyGroup, late={})
+@click.group(cls=Group)
 def config() -> None:
     """Settings of the agent, and where each comes from.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from iotistic.cli.failure import ExitCode, Failure
-from iotistic.cli.lazy import LazyGroup
+from iotistic.cli.lazy import Group
 from iotistic.cli.session import Session
 
 _CHUNK = 1024 * 1024
@@ -19,7 +19,7 @@ _HASH = "x-content-sha256"
 _KIND = "application/vnd.sqlite3"
 
 
-@click.group("db", cls=LazyGroup, late={})
+@click.group("db", cls=Group)
 def database() -> None:
     """Back up and restore the agent's database."""
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from iotistic.cli.lazy import LazyGroup
+from iotistic.cli.lazy import Group
 from iotistic.cli.session import Session
 from iotistic.cli.table import Cell, Style
 from iotistic.cli.times import stamp
 
 
-@click.group(cls=LazyGroup, late={}, invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.pass_context
 def identity(context: click.Context) -> None:
     """Who this device is.

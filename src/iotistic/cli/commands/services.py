@@ -10,7 +10,7 @@ import click
 from iotistic.cli.commands.acts import act
 from iotistic.cli.commands.streams import show_stream
 from iotistic.cli.failure import ExitCode
-from iotistic.cli.lazy import LazyGroup
+from iotistic.cli.lazy import Group
 from iotistic.cli.output import Output
 from iotistic.cli.session import Session
 from iotistic.cli.table import Cell, CellLike, Style
@@ -43,7 +43,7 @@ def service_row(service: dict[str, Any]) -> tuple[CellLike, ...]:
     )
 
 
-@click.group(cls=LazyGroup, late={})
+@click.group(cls=Group)
 def services() -> None:
     """The services of the apps: one container each.
 
