@@ -18,7 +18,6 @@ holds a secret. Of the API only the token survives a restart.
 """
 
 from iotistic.agent.api.device_api import DeviceAPI
-from iotistic.agent.api.ports import ChannelStatus, CloudStatus
 from iotistic.agent.api.rooms import Rooms
 
-__all__ = ["ChannelStatus", "CloudStatus", "DeviceAPI", "Rooms"]
+__all__ = ["DeviceAPI", "Rooms"]

@@ -54,9 +54,12 @@ class DatabaseRoutes:
             )
             response.content_length = size
             await response.prepare(request)
-            with file.open("rb") as opened:
+            opened = await asyncio.to_thread(file.open, "rb")
+            try:
                 while chunk := await asyncio.to_thread(opened.read, _CHUNK_BYTES):
                     await response.write(chunk)
+            finally:
+                await asyncio.to_thread(opened.close)
             await response.write_eof()
             return response
 
@@ -107,8 +110,11 @@ def _measure(file: Path) -> tuple[int, str]:
 async def _receive(request: web.Request, file: Path) -> str:
     """Write the body to the file; its SHA-256 in hex."""
     digest = hashlib.sha256()
-    with file.open("wb") as opened:
+    opened = await asyncio.to_thread(file.open, "wb")
+    try:
         async for chunk in read_file(request, bytes_max=RESTORE_BYTES_MAX):
             digest.update(chunk)
             await asyncio.to_thread(opened.write, chunk)
+    finally:
+        await asyncio.to_thread(opened.close)
     return digest.hexdigest()

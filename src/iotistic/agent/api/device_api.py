@@ -94,7 +94,9 @@ class DeviceAPI:
     async def _on_unix(self) -> AsyncIterator[None]:
         sock = await asyncio.to_thread(endpoint_files.listen_on_unix, self._folder)
         async with AsyncExitStack() as stack:
-            stack.callback(endpoint_files.remove_socket, self._folder, sock)
+            stack.push_async_callback(
+                asyncio.to_thread, endpoint_files.remove_socket, self._folder, sock
+            )
             await stack.enter_async_context(self._serving(sock, ()))
             self._log.info("listening", path=str(self._folder / endpoint_files.SOCKET_FILE))
             yield
@@ -107,7 +109,7 @@ class DeviceAPI:
             stack.callback(sock.close)
             await stack.enter_async_context(self._serving(sock, (tcp_guard(token),)))
             port = sock.getsockname()[1]
-            stack.callback(endpoint_files.remove_port, self._folder)
+            stack.push_async_callback(asyncio.to_thread, endpoint_files.remove_port, self._folder)
             await asyncio.to_thread(endpoint_files.write_port, self._folder, port)
             stack.callback(self._set_port, None)
             self._set_port(port)

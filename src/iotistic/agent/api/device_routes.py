@@ -24,7 +24,7 @@ from iotistic.agent.api.streams import Streams
 from iotistic.agent.api.views import Json, error_json, verdict_json
 from iotistic.agent.api.warnings import warnings_of
 from iotistic.agent.logs import LogLevel
-from iotistic.model.errors import CloudUnavailable, Conflict, EngineUnavailable, InvalidField
+from iotistic.model.errors import CloudUnavailable, EngineUnavailable, InvalidField
 
 RECORDS_DEFAULT = 50
 RECORDS_MAX = 1000
@@ -175,27 +175,18 @@ class DeviceRoutes:
 
     async def sync(self, _: web.Request) -> web.Response:
         """Poll the cloud and report, now."""
-        cloud = self._rooms.cloud
-        if not self._rooms.provisioning.status().provisioned:
-            raise Conflict(
-                "this device is in no cloud",
-                code="not-provisioned",
-                remedy="iotctl provision KEY --api URL",
-            )
         try:
             async with asyncio.timeout(SYNC_TIMEOUT_S):
-                changed = await cloud.poll_now()
+                outcome = await self._rooms.cloud.sync_now()
         except TimeoutError as error:
             raise CloudUnavailable(
                 f"the cloud did not answer within {SYNC_TIMEOUT_S:.0f} s"
             ) from error
-        target = await self._rooms.store.target()
-        status = cloud.status()
         return json_reply(
             {
-                "changed": changed,
-                "version": target.version if target else None,
-                "state": str(status.state) if status else None,
+                "changed": outcome.changed,
+                "version": outcome.version,
+                "state": str(outcome.state),
             }
         )
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from iotistic.agent.api.ports import CloudStatus
 from iotistic.agent.api.rows import Facts
 from iotistic.agent.api.views import Json, error_json
 from iotistic.agent.provisioning.status import ProvisioningStatus
 from iotistic.agent.settings import SettingRow
 from iotistic.agent.store.records import StoredTarget
 from iotistic.agent.supervisor import ServiceHealth
+from iotistic.agent.sync import SyncStatus
 
 
 def device_json(
-    status: ProvisioningStatus, *, cloud: CloudStatus | None, apps: int, version: str
+    status: ProvisioningStatus, *, cloud: SyncStatus | None, apps: int, version: str
 ) -> Json:
     """Who this device is."""
     return {
@@ -28,7 +28,7 @@ def device_json(
     }
 
 
-def _status(status: ProvisioningStatus, cloud: CloudStatus | None) -> str:
+def _status(status: ProvisioningStatus, cloud: SyncStatus | None) -> str:
     if not status.provisioned:
         return "unprovisioned"
     # Without a word from the link yet nothing has been heard of the cloud.
@@ -48,21 +48,21 @@ def identity_json(status: ProvisioningStatus, *, created_at_ms: int, machine_mat
     }
 
 
-def cloud_json(cloud: CloudStatus | None) -> Json | None:
+def cloud_json(cloud: SyncStatus | None) -> Json | None:
     """The link to the cloud, channel by channel."""
     if cloud is None:
         return None
     return {
         "state": str(cloud.state),
         "since": cloud.since_ms,
-        "lastContactAt": cloud.last_contact_at_ms,
+        "lastContactAt": cloud.last_contact_ms,
         "error": error_json(cloud.error),
         "channels": [
             {
                 "name": channel.name,
                 "state": str(channel.state),
                 "failures": channel.failures,
-                "lastSuccessAt": channel.last_success_at_ms,
+                "lastSuccessAt": channel.last_success_ms,
                 "error": error_json(channel.error),
             }
             for channel in cloud.channels

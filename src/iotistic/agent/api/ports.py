@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,10 +13,9 @@ from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.settings import SettingRow
 from iotistic.agent.store.records import Finding, Identity, StoredTarget
 from iotistic.agent.supervisor import ServiceHealth
+from iotistic.agent.sync import SyncOutcome, SyncStatus
 from iotistic.engines.protocol import ContainerLogLine, EngineInfo
-from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Resources
-from iotistic.model.words import ConnectionState
 from iotistic.planner.step import Plan
 from iotistic.planner.wanted import Wanted
 from iotistic.planner.world import Intent, Subject
@@ -135,41 +133,23 @@ class Store(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelStatus:
-    """One way to the cloud. `failures` in a row; `last_success_at_ms` is the wall clock."""
-
-    name: str
-    state: ConnectionState
-    failures: int = 0
-    last_success_at_ms: int | None = None
-    error: IotisticError | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloudStatus:
-    """How the link to the cloud is: the worst of its channels. Times are wall-clock ms."""
-
-    state: ConnectionState
-    since_ms: int
-    last_contact_at_ms: int | None = None
-    error: IotisticError | None = None
-    channels: tuple[ChannelStatus, ...] = ()
-
-
 class Cloud(Protocol):
     """The link to the cloud."""
 
-    def status(self) -> CloudStatus | None:
+    def status(self) -> SyncStatus | None:
         """How the link is; None on a device without a cloud."""
         ...
 
-    async def poll_now(self) -> bool:
-        """Poll and report now; whether a new target came. Raises CloudUnavailable or Refused."""
+    async def sync_now(self) -> SyncOutcome:
+        """Poll and report now; has no deadline. Raises Refused or CloudUnavailable."""
         ...
 
-    async def full_report(self) -> Mapping[str, Any]:
-        """What the next full report would say."""
+
+class CurrentState(Protocol):
+    """How things are, as they are reported."""
+
+    async def gather(self, accepted: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The document now; whole with None."""
         ...
 
 

@@ -29,6 +29,7 @@ class Rooms:
     engine: ports.Engine
     provisioning: ports.Provisioning
     cloud: ports.Cloud
+    current: ports.CurrentState
     settings: ports.Settings
     book: ports.LogBook
     supervision: ports.Supervision

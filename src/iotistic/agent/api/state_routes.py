@@ -50,7 +50,7 @@ class StateRoutes:
 
     async def current(self, _: web.Request) -> web.Response:
         """What the next full report would say."""
-        return json_reply(masked(await self._rooms.cloud.full_report()))
+        return json_reply(masked(await self._rooms.current.gather(None)))
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Figures for Prometheus."""

@@ -68,6 +68,6 @@ def prepare(files: StateFiles, file: Path, uuid: str) -> None:
         raise DatabaseUnusable(f"{file} cannot be used: {error}") from error
 
 
-def put_into_place(files: StateFiles, *, wall_ms: int) -> None:
-    """Swap; the next opening pairs it with the identity file."""
-    swap_in(files, kind="replaced", wall_ms=wall_ms)
+def put_into_place(files: StateFiles, *, wall_ms: int) -> Path | None:
+    """Swap, and say where the old one went; the next opening pairs it with the identity file."""
+    return swap_in(files, kind="replaced", wall_ms=wall_ms)

@@ -277,23 +277,26 @@ class Store:
         """
         await self._worker.run(lambda: backup.write_backup(self._connection, file))
 
-    async def restore(self, file: Path) -> None:
-        """Put a backup into the place of the database, which is kept under a dated name.
+    async def restore(self, file: Path) -> Path | None:
+        """Put a backup into the place of the database, which is kept under the name returned.
 
         Who this device is does not change: identity.json counts. Raises DatabaseUnusable if the
         file is no sound backup of this device, DatabaseNewer if a newer agent made it; the
         database in use then goes on.
         """
-        await self._worker.finish(self._restore(file))
+        return await self._worker.finish(self._restore(file))
 
-    async def _restore(self, file: Path) -> None:
+    async def _restore(self, file: Path) -> Path | None:
         async with self._writing:
             uuid = self._identity.uuid
             await self._worker.run(lambda: backup.prepare(self._files, file, uuid))
             await self._worker.run(self._connection.close)
             now_ms = self._clock.wall_ms()
-            await self._worker.run(lambda: backup.put_into_place(self._files, wall_ms=now_ms))
+            aside = await self._worker.run(
+                lambda: backup.put_into_place(self._files, wall_ms=now_ms)
+            )
             await self._reopen()
+            return aside
 
     def _disconnect(self) -> None:
         self._connection.close()  # the one in use by then: a restore or a wipe makes a new one
