@@ -19,14 +19,14 @@ from iotistic.agent.http import Traffic
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.provisioning import decisions, factory_reset
 from iotistic.agent.provisioning.decisions import Idle, Offer, Task, Wish
-from iotistic.agent.provisioning.factory_reset import ResetOptions, ResetPlan, ResetStore
+from iotistic.agent.provisioning.factory_reset import ResetPlan, ResetStore
 from iotistic.agent.provisioning.membership import FAREWELL_TIMEOUT_S, IdentityStore, Membership
 from iotistic.agent.provisioning.pinned_ca import is_pin, parse_pin
 from iotistic.agent.provisioning.registration import Crypto
 from iotistic.agent.provisioning.settings import ProvisioningSettings
 from iotistic.agent.provisioning.status import ProvisioningStatus, status_of
 from iotistic.agent.provisioning.task_loop import TaskLoop
-from iotistic.agent.store.records import CloudLink, Identity, ProvisioningPhase
+from iotistic.agent.store.records import CloudLink, Identity, ProvisioningPhase, ResetOptions
 from iotistic.agent.trust import make_ssl_context, normalize_pem
 from iotistic.engines.protocol import Engine
 from iotistic.model.errors import Conflict, InvalidField, IotisticError, Refused
@@ -41,6 +41,11 @@ _HASH_KEY_BYTES = 32
 
 class ProvisioningStore(IdentityStore, ResetStore, Protocol):
     """What of the store is used by this room."""
+
+    @property
+    def database_was_missing(self) -> bool:
+        """Somebody deleted the database, which is a wish to join anew."""
+        ...
 
 
 class DeviceManager:
@@ -61,7 +66,6 @@ class DeviceManager:
         settings: ProvisioningSettings,
         on_change: Callable[[], None],
         on_reset: Callable[[], None],
-        database_was_missing: bool = False,
         crypto: Crypto = in_child,
         traffic: Traffic | None = None,
     ) -> None:
@@ -72,7 +76,7 @@ class DeviceManager:
         self._settings = settings
         self._on_change = on_change
         self._on_reset = on_reset
-        self._database_was_missing = database_was_missing
+        self._database_was_missing = store.database_was_missing
         self._crypto = crypto
         self._membership = Membership(
             store=store,
@@ -250,8 +254,8 @@ class DeviceManager:
     async def renew_identity(self, confirm: str) -> None:
         """Make a copied disk a device of its own: a new uuid and keys, in no cloud.
 
-        `confirm` is the uuid it has now. Raises Conflict (`confirm-mismatch`, or
-        `identity-not-cloned` on the machine the identity was made on).
+        `confirm` is the uuid it has now; the agent is to be restarted then. Raises Conflict
+        (`confirm-mismatch`, or `identity-not-cloned` on the machine it was made on).
         """
         self._check_confirmed(confirm)
         if self.machine_matches:
@@ -272,7 +276,6 @@ class DeviceManager:
                     now_ms=self._clock.wall_ms(),
                 )
             )
-        self._on_reset()
 
     # -- the service
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from iotistic.agent.store.records import Identity
+from iotistic.agent.store.records import Identity, ResetOptions
 from iotistic.engines.protocol import Engine
 from iotistic.model.observation import Container
 from iotistic.model.words import ContainerState
@@ -46,14 +46,6 @@ class ResetPlan:
             "identity": self.identity,
             "provisioned": self.provisioned,
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResetOptions:
-    """What a reset leaves."""
-
-    keep_volumes: bool = False
-    keep_identity: bool = False
 
 
 class ResetStore(Protocol):

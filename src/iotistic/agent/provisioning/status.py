@@ -9,7 +9,7 @@ from iotistic.agent.provisioning.decisions import Idle, Wish, link_in_use, needs
 from iotistic.agent.provisioning.settings import ProvisioningSettings
 from iotistic.agent.provisioning.task_loop import Failure
 from iotistic.agent.store.records import Identity, ProvisioningPhase
-from iotistic.model.errors import Conflict, IotisticError
+from iotistic.model.errors import Conflict, IotisticError, Refused
 from iotistic.model.words import Dialect
 
 
@@ -86,13 +86,7 @@ def status_of(
         endpoint = wish.endpoint
     else:
         endpoint = settings.endpoint or identity.provisioning_endpoint
-    error = failure.error if failure else None
-    if wish is Idle.MACHINE_CHANGED:
-        error = Conflict(
-            "this disk was made on another machine; the device does not connect",
-            code="machine-changed",
-            remedy="iotctl identity renew makes it a device of its own",
-        )
+    error = standstill(wish) or (failure.error if failure else None)
     return ProvisioningStatus(
         phase=identity.phase,
         uuid=identity.uuid,
@@ -111,3 +105,28 @@ def status_of(
         farewell=identity.farewell is not None,
         resetting=resetting,
     )
+
+
+def standstill(wish: Wish | Idle) -> IotisticError | None:
+    """What a person has to do before anything is tried; None when there is nothing to say."""
+    match wish:
+        case Idle.MACHINE_CHANGED:
+            return Conflict(
+                "this disk was made on another machine; the device does not connect",
+                code="machine-changed",
+                remedy="iotctl identity renew makes it a device of its own",
+            )
+        case Idle.KEY_SPENT:
+            return Refused(
+                "PROVISIONING_API_KEY is the key of the cloud that this device left on purpose",
+                code="key-spent",
+                remedy="iotctl provision joins again",
+            )
+        case Idle.NO_ENDPOINT:
+            return Refused(
+                "there is a provisioning key, but no address of a cloud",
+                code="no-endpoint",
+                remedy="set CLOUD_API_ENDPOINT, or give iotctl provision --api URL",
+            )
+        case _:
+            return None
