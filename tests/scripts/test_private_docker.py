@@ -1,0 +1,76 @@
+"""An engine of our own comes and goes without a trace, beside any other."""
+
+from __future__ import annotations
+
+import http.client
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from scripts.support import images
+from scripts.support.engine_http import EngineHttp
+from scripts.support.private_docker import private_docker, why_not
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
+]
+
+
+def firewall() -> str:
+    return subprocess.run(
+        ["iptables-save"], capture_output=True, text=True, check=False, env={"PATH": "/usr/sbin"}
+    ).stdout
+
+
+def rules() -> list[str]:
+    return [line for line in firewall().splitlines() if not line.startswith(("#", ":"))]
+
+
+def links() -> set[str]:
+    return {path.name for path in Path("/sys/class/net").iterdir()}
+
+
+def test_it_serves_published_ports_and_leaves_nothing_behind() -> None:
+    links_before, rules_before = links(), rules()
+    body = {
+        "Image": images.WEB_1.reference,
+        "Env": ["MESSAGE=hello"],
+        "ExposedPorts": {"8080/tcp": {}},
+        "HostConfig": {
+            "NetworkMode": "shop",
+            "PortBindings": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]},
+        },
+    }
+
+    with private_docker() as docker:
+        images.load(docker.host)
+        engine = EngineHttp(docker.host)
+        engine.call("POST", "/networks/create", body={"Name": "shop"})
+        made = engine.call("POST", "/containers/create", body=body)["Id"]
+        engine.call("POST", f"/containers/{made}/start")
+        ports = engine.call("GET", f"/containers/{made}/json")["NetworkSettings"]["Ports"]
+        answer = get(int(ports["8080/tcp"][0]["HostPort"]))
+        folder = Path(docker.host.removeprefix("unix://")).parent
+        rules_meanwhile = rules()
+
+    assert answer == "hello\n"
+    assert not folder.exists()
+    assert links() == links_before
+    assert rules_before == rules_meanwhile == rules()
+
+
+def get(port: int) -> str:
+    """Ask until it serves: a started container is not yet a serving one."""
+    for _ in range(200):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().read().decode()
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.02)
+        finally:
+            connection.close()
+    raise AssertionError(f"nothing served at port {port}")
