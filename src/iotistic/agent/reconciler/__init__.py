@@ -8,3 +8,9 @@
 The invariant: the target is in the store before anything is done about it, and every round
 starts from what the engine says. So a kill at any instant costs time, never the right state.
 """
+
+from iotistic.agent.reconciler.container_manager import ContainerManager
+from iotistic.agent.reconciler.snapshot import Snapshot
+from iotistic.agent.reconciler.state_reconciler import StateReconciler
+
+__all__ = ["ContainerManager", "Snapshot", "StateReconciler"]

@@ -74,6 +74,7 @@ class StateReconciler:
         self._in_flight: dict[Subject, Step] = {}
         self._attempts: dict[tuple[Subject, StepKind], Attempt] = {}
         self._wanted: Wanted = NOTHING_WANTED
+        self._target_hash: str | None = None
         self._snapshot = Snapshot()
         self._full_look = True
         self._full_look_at_s = 0.0
@@ -104,7 +105,7 @@ class StateReconciler:
         self._attempts = {(a.subject, a.step): a for a in await self._store.attempts()}
         stored = await self._store.target()
         if stored is not None:
-            self._adopt(parse_target(_document(stored)))
+            self._adopt(parse_target(_document(stored)), stored.state_hash)
 
     async def offer_target(self, document: Any, etag: str | None) -> None:
         """Take a target as it came from the cloud: validated, stored, then acted upon.
@@ -151,10 +152,11 @@ class StateReconciler:
                 await self._store.clear_attempts(attempt.subject)
             self._attempts.clear()
         self._log.info("target accepted", version=target.version, apps=len(target.apps))
-        self._adopt(target)
+        self._adopt(target, state_hash)
 
-    def _adopt(self, target: TargetState) -> None:
+    def _adopt(self, target: TargetState, state_hash: str) -> None:
         identity = self._store.identity
+        self._target_hash = state_hash
         self._wanted = work_out(
             target,
             uuid=identity.uuid,
@@ -211,16 +213,19 @@ class StateReconciler:
         except EngineUnavailable as error:
             return self._engine_is_away(error)
         self._engine_failures = 0
+        # No await from the plan to here: what is set off belongs to the target that is held now.
+        decided_for = self._target_hash
+        done = fulfilled(world, self._wanted)
         self._record(world, decided)
-        for intent in fulfilled(world, self._wanted):
-            await self._store.remove_intent(intent)
-            self.wake()
         for step in decided.steps if self._may_act() else ():
             if step.subject not in self._in_flight:
                 self._in_flight[step.subject] = step
                 group.create_task(self._execute(step), name=f"step {step.kind} {step.subject}")
-        if decided.settled and not self._in_flight:
-            await self._mark_applied()
+        for intent in done:
+            await self._store.remove_intent(intent)
+            self.wake()
+        if decided.settled and decided_for is not None:
+            await self._mark_applied(decided_for)
         asked_s = decided.ask_again_s
         until_s = self._interval_s()
         return until_s if asked_s is None else min(until_s, max(0.0, asked_s - world.now_s))
@@ -340,11 +345,13 @@ class StateReconciler:
     def _touch(self) -> None:
         self._on_change()
 
-    async def _mark_applied(self) -> None:
+    async def _mark_applied(self, state_hash: str) -> None:
         stored = await self._store.target()
-        if stored is not None and stored.applied_at_ms is None:
-            await self._store.mark_applied(stored.state_hash, self._clock.wall_ms())
-            self._log.info("target reached", version=stored.version)
+        if stored is None or stored.state_hash != state_hash or stored.applied_at_ms is not None:
+            return
+        await self._store.mark_applied(state_hash, self._clock.wall_ms())
+        self._log.info("target reached", version=stored.version)
+        self._on_change()
 
 
 def _document(stored: StoredTarget) -> dict[str, Any]:
