@@ -120,9 +120,9 @@ async def test_restart_policies_say_what_comes_back(site: Restartable) -> None:
                 "always": ContainerState.RUNNING,
                 "always-stopped": ContainerState.RUNNING,
                 "never": ContainerState.EXITED,
-                "unless-stopped": ContainerState.RUNNING,
-                "unless-stopped-stopped": ContainerState.EXITED,
-                "created": ContainerState.CREATED,
+                "unless": ContainerState.RUNNING,
+                "unless-stopped": ContainerState.EXITED,
+                "not-started": ContainerState.CREATED,
             }
         ),
     )
