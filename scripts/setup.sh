@@ -3,6 +3,7 @@
 #
 #   ensure_packages WHY PACKAGE...   Debian packages; installs them with root or sudo, and says so
 #   ensure_venv                      .venv with what requirements/dev.txt locks, and the project
+#   ensure_engine                    a Docker Engine that answers, or what starting our own takes
 #
 # They return 1, having said what to run, where they lack the rights or the means.
 
@@ -139,7 +140,8 @@ engine_answers() {
     (cd "$root" && "$venv/bin/python" - 2>/dev/null) <<'PYTHON'
 import os, sys
 from scripts.support.engine_http import EngineHttp
-host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+named = os.environ.get("IOTISTIC_TEST_DOCKER_HOST") or os.environ.get("DOCKER_HOST")
+host = named or "unix:///var/run/docker.sock"
 sys.exit(not EngineHttp(host, timeout_s=5.0).answers())
 PYTHON
 }
@@ -155,6 +157,7 @@ ensure_engine() {
         fi
         # Never a second engine beside one that is installed, whoever packaged it.
         if ! command -v dockerd >/dev/null; then wanted+=(docker.io); fi
+        if ! command -v ip >/dev/null; then wanted+=(iproute2); fi
     fi
     [ ${#wanted[@]} = 0 ] || ensure_packages "to run containers in tests" "${wanted[@]}"
 }
