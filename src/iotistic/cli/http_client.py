@@ -49,7 +49,10 @@ Connect = Callable[[Deadline], socket.socket]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """Whom to talk to. `what` and `start_it` are for messages; `headers` carry the credential."""
+    """Whom to talk to. `what` and `start_it` are for messages; `headers` carry the credential.
+
+    `prefix` stands before every path.
+    """
 
     what: str
     connect: Connect
@@ -57,6 +60,7 @@ class Peer:
     headers: Mapping[str, str] = field(default_factory=dict)
     start_it: str = ""
     remedies: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,7 @@ class HttpClient:
         connection = _Connection(self._peer, deadline)
         try:
             sent = {"Accept": "application/json", **self._peer.headers, **headers}
-            connection.request(method, path, body=body, headers=sent)
+            connection.request(method, self._peer.prefix + path, body=body, headers=sent)
             found = connection.getresponse()
             if found.status >= 300:
                 raise self._refused(found)

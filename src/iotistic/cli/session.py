@@ -25,7 +25,6 @@ class Options:
 
     state_dir: str | None = None
     api_url: str | None = None
-    ca_file: str | None = None
     as_json: bool = False
     quiet: bool = False
     no_color: bool = False
@@ -68,7 +67,7 @@ class Session:
         from iotistic.cli.fleet_file import current_login
         from iotistic.cli.http_client import HttpClient
 
-        login = current_login(os.environ, self.options.ca_file)
+        login = current_login(os.environ)
         return HttpClient(make_cloud_peer(login), timeout_s=self.timeout_s)
 
     @property

@@ -1,0 +1,113 @@
+"""Keys with which devices join the fleet."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import ssl
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import click
+
+from iotistic.cli.failure import Failure
+from iotistic.cli.fleet_file import current_login
+from iotistic.cli.lazy import Group
+from iotistic.cli.session import Session
+from iotistic.cli.table import Cell, Style
+
+_STATES = {"active": Style.GOOD, "revoked": Style.BAD, "expired": Style.FAINT}
+
+
+@click.group(cls=Group)
+def keys() -> None:
+    """Keys with which devices join the fleet."""
+
+
+@keys.command()
+@click.option("--label", "-l", default="", help="What it is for.")
+@click.option("--fleet", "fleet_id", metavar="ID", help="Fleet that its devices join.")
+@click.option("--devices", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True)
+@click.pass_obj
+def create(session: Session, label: str, fleet_id: str | None, devices: int, days: int) -> None:
+    """Make a key. It is shown once, with the command for a device."""
+    body: dict[str, Any] = {"maxDevices": devices, "expiresInDays": days, "description": label}
+    if fleet_id is not None:
+        body["fleetId"] = fleet_id
+    reply = session.cloud.json("POST", "/provisioning-keys", body)
+
+    def render(found: dict[str, Any]) -> None:
+        session.out.pairs(
+            [
+                ("key", Cell(found["key"], Style.STRONG)),
+                ("id", found["id"]),
+                ("label", found["description"]),
+                ("fleet", found["fleetId"]),
+                ("devices", found["maxDevices"]),
+                ("until", found["expiresAt"]),
+            ]
+        )
+        session.out.message("The key is shown this once. On a device, with the key on stdin:")
+        session.out.message(f"  {_command(found)}")
+
+    session.out.show(reply, render)
+
+
+def _command(found: dict[str, Any]) -> str:
+    """How a device joins, with the pin of a private authority where there is one."""
+    login = current_login(os.environ)
+    endpoint = found.get("apiEndpoint") or login.url
+    pin = found.get("caPin")
+    if pin is None and login.ca_cert is not None:
+        pin = pin_of(login.ca_cert)
+    return f"iotctl provision --key-file - --api {endpoint}" + (f" --ca-pin {pin}" if pin else "")
+
+
+def pin_of(pem: str) -> str:
+    """`sha256:` and the hash of the first certificate of a PEM text."""
+    end = "-----END CERTIFICATE-----"
+    try:
+        der = ssl.PEM_cert_to_DER_cert(pem[: pem.index(end) + len(end)].strip())
+    except ValueError as error:
+        raise Failure("the certificate of the login is not PEM") from error
+    return f"sha256:{hashlib.sha256(der).hexdigest()}"
+
+
+@keys.command("list")
+@click.option("--fleet", "fleet_id", metavar="ID", help="Of this fleet only.")
+@click.pass_obj
+def list_(session: Session, fleet_id: str | None) -> None:
+    """All keys, without the keys themselves."""
+    query = "" if fleet_id is None else f"?{urlencode({'fleetId': fleet_id})}"
+    reply = session.cloud.json("GET", f"/provisioning-keys{query}")
+
+    def render(found: dict[str, Any]) -> None:
+        rows = [
+            (
+                one["id"],
+                one["description"],
+                Cell(one["state"], _STATES.get(one["state"], Style.PLAIN)),
+                f"{one['usedDevices']} of {one['maxDevices']}",
+                one["fleetId"],
+                one["expiresAt"],
+            )
+            for one in found["keys"]
+        ]
+        session.out.table(("ID", "LABEL", "STATE", "DEVICES", "FLEET", "UNTIL"), rows)
+
+    session.out.show(reply, render)
+
+
+@keys.command()
+@click.argument("key_id")
+@click.option("--reason", default="", help="Why, for the audit log.")
+@click.pass_obj
+def revoke(session: Session, key_id: str, reason: str) -> None:
+    """End a key. Devices that joined with it stay. Asks first."""
+    session.confirm(f"No device will be able to join with key {key_id} any more. Revoke it?")
+    path = f"/provisioning-keys/{quote(key_id, safe='')}"
+    reply = session.cloud.json("DELETE", path, {"reason": reason})
+    if reply.body:
+        session.out.show(reply, lambda found: session.out.line(f"{found['id']}: {found['state']}"))
+    session.out.message(f"revoked key {key_id}")
