@@ -16,13 +16,15 @@ _RETRY_AFTER = re.compile(r"retry-after:\s*(?P<value>[0-9.]+)\s*(?P<unit>ms|s|m|
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _RETRY_AFTER_MAX_S = 24 * 3600.0
 
-_NOT_FOUND = ("manifest unknown", "name unknown", "not found", "no such image")
+_NOT_FOUND = ("manifest unknown", "name unknown", "unknown blob", "not found", "no such image")
 _DENIED = (
     "unauthorized",
-    "denied",
+    "access denied",
+    "denied: requested",
+    "resource is denied",
     "authentication required",
     "no basic auth credentials",
-    "forbidden",
+    "403 forbidden",
 )
 _RATE_LIMITED = (
     "toomanyrequests",

@@ -101,8 +101,9 @@ class PullStream:
     def _progress(self, entry: _Line) -> PullProgress | None:
         before = self._layers.get(entry.id)
         detail = entry.progress_detail
-        if entry.status == "Downloading" and detail and detail.total:
-            now = (min(detail.current or 0, detail.total), detail.total)
+        total = (detail.total or 0) if detail else 0
+        if entry.status == "Downloading" and detail and total > 0:
+            now = (max(0, min(detail.current or 0, total)), total)
         elif entry.status in _LOADED and before is not None:
             now = (before[1], before[1])  # what is being unpacked was downloaded whole
         else:
