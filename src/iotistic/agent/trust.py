@@ -71,12 +71,7 @@ def no_trust(error: Exception, origin: str, wall_ms: int) -> CloudUnavailable:
     )
 
 
-def _verification(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    seen = 0
-    while error is not None and seen < 5:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error
-        inner = getattr(error, "certificate_error", None)
-        error = inner if isinstance(inner, BaseException) else error.__cause__
-        seen += 1
-    return None
+def _verification(error: Exception) -> ssl.SSLCertVerificationError | None:
+    # aiohttp's own error is a subclass without the facts; what it wraps has them.
+    found = getattr(error, "certificate_error", error)
+    return found if isinstance(found, ssl.SSLCertVerificationError) else None

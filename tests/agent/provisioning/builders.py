@@ -26,7 +26,7 @@ NOW_MS = 1_760_000_000_000
 PRIVATE_KEY_PEM: str = OPERATIONS["generate-keypair"]({})["private_key_pem"]
 
 
-class VirtualClock:
+class JumpingClock:
     """Time passes only in `sleep`, and then at once."""
 
     boot_id = "boot-1"
@@ -106,9 +106,9 @@ class Device:
         settings: ProvisioningSettings | None = None,
         *,
         found: Identity | None = None,
-        clock: VirtualClock | None = None,
+        clock: JumpingClock | None = None,
     ) -> None:
-        self.clock = clock or VirtualClock()
+        self.clock = clock or JumpingClock()
         self.store = MemoryStore(found or identity())
         self.engine = SimulatedEngine(self.store.identity.uuid, self.clock)
         self.book = LogBook(self.clock)

@@ -17,7 +17,7 @@ from tests.agent.provisioning.builders import (
     OTHER_UUID,
     UUID,
     Device,
-    VirtualClock,
+    JumpingClock,
     link,
     provisioned,
     wants,
@@ -123,7 +123,7 @@ async def test_a_lost_reply_is_repaired_by_asking_again(cloud: ScriptedCloud, pa
 async def test_a_cloud_that_fails_for_an_hour_is_asked_with_growing_pauses(
     cloud: ScriptedCloud,
 ) -> None:
-    clock = VirtualClock()
+    clock = JumpingClock()
     device = Device(wants(cloud.url), clock=clock)
     cloud.always = answers(500)
 
@@ -140,7 +140,7 @@ async def test_a_cloud_that_fails_for_an_hour_is_asked_with_growing_pauses(
 
 
 async def test_the_pause_that_the_cloud_asks_for_is_kept(cloud: ScriptedCloud) -> None:
-    clock = VirtualClock()
+    clock = JumpingClock()
     cloud.fails(KEY_EXCHANGE, answers(429, Retry_After="300"))
     device = Device(wants(cloud.url), clock=clock)
 

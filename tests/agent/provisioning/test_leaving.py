@@ -18,7 +18,7 @@ from tests.agent.provisioning.builders import (
     OTHER_UUID,
     UUID,
     Device,
-    VirtualClock,
+    JumpingClock,
     identity,
     provisioned,
     wants,
@@ -301,7 +301,7 @@ class TestAFactoryReset:
 
     async def test_goes_on_after_a_kill_at_any_await(self, cloud: ScriptedCloud) -> None:
         for awaits in range(1, 1000):
-            device = Device(wants(cloud.url), found=provisioned(cloud.url), clock=VirtualClock())
+            device = Device(wants(cloud.url), found=provisioned(cloud.url), clock=JumpingClock())
             await furnish(device.engine)
             await device.manager.factory_reset(UUID)
 
