@@ -42,6 +42,18 @@ def local_ip() -> str | None:
     return address if address != "0.0.0.0" else None  # noqa: S104 - compared, not bound
 
 
+def mac_address(root: Path = Path("/")) -> str | None:
+    """The hardware address of the first interface that is a device of its own; None without."""
+    for interface in sorted((root / "sys/class/net").glob("*")):
+        # Bridges, tunnels and the ends of containers' cables have no device behind them.
+        if (interface / "device").exists():
+            try:
+                return (interface / "address").read_text("ascii").strip()
+            except OSError:
+                continue
+    return None
+
+
 def _os_version(root: Path) -> str:
     # Read here and not by `platform.freedesktop_os_release`, which cannot be pointed at the
     # host's files from within a container.
