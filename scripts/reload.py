@@ -94,7 +94,7 @@ def _defaults() -> dict[str, str]:
 
 def _newest(name: str) -> int:
     """When a source file of the program was last changed, in ns; files that went count too."""
-    rooms = [ROOT / "src" / "iotistic" / room for room in (name, "engines", *SHARED)]
+    rooms = [ROOT / "src" / "iotistic" / room for room in (name, *SHARED)]
     times = [path.stat().st_mtime_ns for room in rooms for path in room.rglob("*.py")]
     return max(times) + len(times)
 
