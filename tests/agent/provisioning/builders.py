@@ -153,7 +153,7 @@ class Device:
             engine=self.engine,
             clock=self.clock,
             log=self.book.logger(),
-            rng=Random(7),  # noqa: S311 jitter, not a secret
+            rng=Random(7),
             settings=self.settings,
             on_change=self._changed.set,
             on_reset=self._was_reset,
