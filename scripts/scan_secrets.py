@@ -27,7 +27,7 @@ PATTERNS = {
     "a token of a code host or chat": re.compile(
         r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20}|xox[abpr]-[A-Za-z0-9-]{20,})\b"
     ),
-    "a password inside a URL": re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@'\"{}<>$]+:[^/\s@'\"{}<>$*]{6,}@[a-z0-9]"),
+    "a password inside a URL": re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@'\"{}<>$]+:(?!secret@|password@)[^/\s@'\"{}<>$*]{6,}@[a-z0-9]"),
 }  # fmt: skip
 
 
