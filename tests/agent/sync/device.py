@@ -31,13 +31,12 @@ class Device:
 
     clock: VirtualClock
     link: CloudLink | None
-    snapshot: Snapshot = field(default_factory=Snapshot)
+    snapshot: Snapshot = field(default_factory=lambda: Snapshot(rounds=1))
     intervals: SyncIntervals = field(default_factory=SyncIntervals)
     metrics: FixedMetrics = field(default_factory=FixedMetrics)
     stored: StoredTarget | None = None
     offered: list[Any] = field(default_factory=list)
     trouble: IotisticError | None = None
-    contacts: list[CloudLink] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.identity = Identity(
@@ -69,14 +68,10 @@ class Device:
             clock=self.clock,
             rng=Random(7),
             log=self.book.logger(),
-            on_contact=self._contact,
         )
 
     async def target(self) -> StoredTarget | None:
         return self.stored
-
-    async def _contact(self, link: CloudLink) -> None:
-        self.contacts.append(link)
 
     async def _offer(self, document: Any, etag: str | None) -> None:
         self.offered.append(document)

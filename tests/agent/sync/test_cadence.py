@@ -146,6 +146,7 @@ def test_when_to_poll(times: PollTimes, expected_s: float) -> None:
     ("times", "expected_s"),
     [
         pytest.param(ReportTimes(), 100, id="the first look is due at once"),
+        pytest.param(ReportTimes(ready_s=103), 103, id="or when there is something to see"),
         pytest.param(ReportTimes(looked_s=95), 105, id="an interval after the last look"),
         pytest.param(
             ReportTimes(looked_s=95, sent_s=50, changed_at_s=99), 100, id="a change: soon"

@@ -203,19 +203,6 @@ async def test_a_changed_link_ends_what_somebody_waits_for(
             await asking
 
 
-async def test_the_first_answer_to_a_link_is_told_once(
-    device: Device, cloud: ScriptedCloud
-) -> None:
-    cloud.down = Answer(401)
-
-    async with running(device):
-        assert device.contacts == []
-        cloud.down = None
-        await device.passes(600)
-
-    assert device.contacts == [device.link]
-
-
 async def test_an_address_that_cannot_be_used_waits_for_another(
     device: Device, cloud: ScriptedCloud
 ) -> None:

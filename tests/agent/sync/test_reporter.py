@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.sync import SyncIntervals
 from iotistic.agent.sync.reporter import ReportKind, decide
 from iotistic.agent.telemetry import Details, NetworkInterface, ProcessUsage
@@ -32,10 +33,10 @@ def a_settled_device(device: Device, cloud: ScriptedCloud) -> None:
     )
 
 
-def in_sync(device: Device, cloud: ScriptedCloud) -> bool:
+async def in_sync(device: Device, cloud: ScriptedCloud) -> bool:
     """Whether the cloud holds the services as the device has them."""
     assert cloud.held is not None
-    return bool(cloud.held["apps"] == device.current.shown()["apps"])
+    return bool(cloud.held["apps"] == (await device.current.gather(None))["apps"])
 
 
 async def test_the_first_report_is_the_whole_document_at_once(
@@ -50,6 +51,29 @@ async def test_the_first_report_is_the_whole_document_at_once(
     assert first["apps"]["1001"]["services"][0]["status"] == "running"
     assert first["cpu_usage"] == 20
     assert first["local_ip"] == "192.0.2.7"
+
+
+async def test_the_first_report_waits_a_moment_until_somebody_has_looked(
+    device: Device, cloud: ScriptedCloud
+) -> None:
+    device.snapshot = Snapshot()
+
+    async with running(device):
+        await device.passes(1)
+        assert cloud.reports() == []
+        device.knows(containers=(RUNNING,), rounds=1)
+        await device.passes(0)
+        assert len(cloud.reports()) == 1
+
+
+async def test_an_engine_that_never_answers_does_not_keep_the_first_report(
+    device: Device, cloud: ScriptedCloud
+) -> None:
+    device.snapshot = Snapshot()
+
+    async with running(device):
+        await device.passes(3)
+        assert len(cloud.reports()) == 1
 
 
 async def test_a_report_is_gzipped_and_says_who_in_header_and_key(
@@ -106,7 +130,7 @@ async def test_a_change_is_told_as_a_patch_within_moments(
         assert patch.keys() == {"apps", "seq", "base"}
         assert patch["base"] == base
         assert patch["apps"]["1001"].keys() == {"services"}
-        assert in_sync(device, cloud)
+        assert await in_sync(device, cloud)
 
 
 async def test_many_changes_in_a_moment_are_one_report_and_reports_keep_their_distance(
@@ -125,7 +149,7 @@ async def test_many_changes_in_a_moment_are_one_report_and_reports_keep_their_di
         assert len(cloud.reports()) == before + 1
         await device.passes(5)
         assert len(cloud.reports()) == before + 2
-        assert in_sync(device, cloud)
+        assert await in_sync(device, cloud)
 
 
 async def test_a_change_that_was_taken_back_is_not_told(
@@ -165,7 +189,7 @@ async def test_a_cloud_that_lost_its_copy_gets_the_whole_document_at_once(
         await device.passes(1.5)
 
         assert [("base" in report) for report in cloud.reports()[-2:]] == [True, False]
-        assert in_sync(device, cloud)
+        assert await in_sync(device, cloud)
         assert device.state is ConnectionState.ONLINE
 
 
@@ -176,7 +200,7 @@ async def test_a_lost_answer_ends_in_agreement(device: Device, cloud: ScriptedCl
         device.knows(containers=(PAUSED,))
         await device.passes(15)
 
-        assert in_sync(device, cloud)
+        assert await in_sync(device, cloud)
 
 
 async def test_after_an_outage_the_newest_state_is_told_and_nothing_older(
@@ -192,7 +216,7 @@ async def test_after_an_outage_the_newest_state_is_told_and_nothing_older(
         await device.passes(70)
 
         assert len(cloud.reports()) == 1
-        assert in_sync(device, cloud)
+        assert await in_sync(device, cloud)
 
 
 async def test_after_a_short_failure_the_cloud_hears_even_if_nothing_changed(
@@ -207,7 +231,7 @@ async def test_after_a_short_failure_the_cloud_hears_even_if_nothing_changed(
         await device.passes(60)
 
         assert device.state is ConnectionState.ONLINE
-        assert in_sync(device, cloud)
+        assert await in_sync(device, cloud)
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -228,7 +252,7 @@ async def test_a_report_that_is_not_understood_is_dropped_with_one_line_and_not_
         await device.passes(100)
         assert "base" not in cloud.reports()[before]
         assert cloud.reports()[before]["dropped"] == {"reports": 1}
-        assert in_sync(device, cloud)
+        assert await in_sync(device, cloud)
 
 
 async def test_a_cloud_that_understands_no_report_at_all_is_not_flooded(

@@ -23,6 +23,9 @@ POLL_SPACING_S = 5.0
 HINT_JITTER_S = 2.0
 KEEP_ALIVE_S = 300.0
 WHOLE_EVERY_S = 86400.0
+FIRST_LOOK_GRACE_S = 3.0
+"""How long the first report waits for the reconciler's first round: one that says that nothing
+runs, only because nobody has looked yet, would alarm somebody."""
 CHANGE_SETTLE_S = 1.0
 """A change seldom comes alone: a report waits this long for the ones that follow."""
 
@@ -133,10 +136,12 @@ def poll_due_s(times: PollTimes, *, interval_s: float, now_s: float) -> float:
 class ReportTimes:
     """What decides the next look for something to report.
 
-    `looked_s`, `sent_s`: the last look, the last try to send. `retry_at_s` only after a failure.
+    `ready_s`: the first look, when it cannot be now. `looked_s`, `sent_s`: the last look, the
+    last try to send. `retry_at_s` only after a failure.
     `changed_at_s`: the first change since the last look. `alive_at_s`: a sign of life is due.
     """
 
+    ready_s: float | None = None
     looked_s: float | None = None
     sent_s: float | None = None
     retry_at_s: float | None = None
@@ -151,7 +156,7 @@ def look_due_s(times: ReportTimes, *, interval_s: float, now_s: float) -> float:
     What is sent is at least `interval_s` apart, but for a sign of life and a person's wish.
     """
     if times.looked_s is None:
-        return now_s
+        return now_s if times.ready_s is None else times.ready_s
     if times.asked_at_s is not None:
         sent_s = times.looked_s if times.sent_s is None else times.sent_s
         return max(times.asked_at_s, sent_s + POLL_SPACING_S)

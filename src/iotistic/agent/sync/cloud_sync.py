@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
@@ -41,8 +41,7 @@ class CloudSync:
     """Polls for the target and reports the current state, for the link that is in force.
 
     `link()` is asked again after `link_changed()`; None: there is no cloud now. `connect(link)`
-    opens the way to it. `offer` takes a target. `on_contact(link)` is called once a link, after
-    the first answer to an authenticated request.
+    opens the way to it. `offer` takes a target.
     """
 
     def __init__(
@@ -58,7 +57,6 @@ class CloudSync:
         clock: Clock,
         rng: Random,
         log: AgentLogger,
-        on_contact: Callable[[CloudLink], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
         self._link = link
@@ -70,7 +68,6 @@ class CloudSync:
         self._clock = clock
         self._rng = rng
         self._log = log.bind(component=LogComponent.CLOUD_SYNC)
-        self._on_contact = on_contact
         self._relinked = asyncio.Event()
         self._session: _Session | None = None
         self._unusable: IotisticError | None = None
@@ -172,7 +169,6 @@ class CloudSync:
                 self._session = None
 
     def _open(self, link: CloudLink, http: CloudHttp, etag: str | None) -> _Session:
-        contact = _Contact(link, self._on_contact)
         uuid = self._store.identity.uuid
         poller = Poller(
             http=http,
@@ -180,7 +176,6 @@ class CloudSync:
             uuid=uuid,
             held_etag=etag,
             offer=self._offer,
-            on_contact=contact.made,
             intervals=self._intervals,
             clock=self._clock,
             rng=self._rng,
@@ -191,7 +186,6 @@ class CloudSync:
             link=link,
             uuid=uuid,
             current=self._current,
-            on_contact=contact.made,
             on_target_version=self._cloud_has,
             intervals=self._intervals,
             clock=self._clock,
@@ -245,19 +239,3 @@ def _told(channel: Channel, next_in_s: float) -> ChannelStatus:
         error=health.error,
         next_in_s=next_in_s,
     )
-
-
-class _Contact:
-    """Tells once that the cloud let us in."""
-
-    def __init__(
-        self, link: CloudLink, tell: Callable[[CloudLink], Awaitable[None]] | None
-    ) -> None:
-        self._link = link
-        self._tell = tell
-
-    async def made(self) -> None:
-        """An authenticated request was answered."""
-        tell, self._tell = self._tell, None
-        if tell is not None:
-            await tell(self._link)

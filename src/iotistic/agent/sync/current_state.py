@@ -78,9 +78,11 @@ class CurrentState:
             metrics = {name: accepted[name] for name in FIELDS if name in accepted}
         return self._document(metrics, dialect, dropped_reports)
 
-    def shown(self) -> dict[str, Any]:
-        """The document as a whole report would have it, with the metrics that were read last."""
-        return self._document(self._fresh, Dialect.V2, 0)
+    @property
+    def is_known(self) -> bool:
+        """Whether somebody has looked yet: the engine was asked, with or without success."""
+        snapshot = self._snapshot()
+        return snapshot.rounds > 0 or snapshot.engine_error is not None
 
     async def _read(self, *, in_detail: bool) -> None:
         if in_detail:

@@ -38,7 +38,6 @@ class Poller:
         uuid: str,
         held_etag: str | None,
         offer: Offer,
-        on_contact: Callable[[], Awaitable[None]],
         intervals: Callable[[], SyncIntervals],
         clock: Clock,
         rng: Random,
@@ -51,7 +50,6 @@ class Poller:
         self._etag = held_etag
         self._seen_hash: str | None = None
         self._offer = offer
-        self._on_contact = on_contact
         self._intervals = intervals
         self._clock = clock
         self._rng = rng
@@ -113,7 +111,6 @@ class Poller:
             self._times = replace(self._times, retry_at_s=self.channel.failed(error))
         else:
             self.channel.succeeded()
-            await self._on_contact()
             if document is not None:
                 await self._hand_on(document, reply)
         self.channel.answer(waiting)

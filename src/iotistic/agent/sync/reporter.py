@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
@@ -82,7 +82,6 @@ class Reporter:
         link: CloudLink,
         uuid: str,
         current: CurrentState,
-        on_contact: Callable[[], Awaitable[None]],
         on_target_version: Callable[[int], None],
         intervals: Callable[[], SyncIntervals],
         clock: Clock,
@@ -94,14 +93,13 @@ class Reporter:
         self._link = link
         self._uuid = uuid
         self._current = current
-        self._on_contact = on_contact
         self._on_target_version = on_target_version
         self._intervals = intervals
         self._clock = clock
         self._rng = rng
         self._log = log
         self._alarm = Alarm(clock)
-        self._times = ReportTimes()
+        self._times = ReportTimes(ready_s=clock.now_s() + cadence.FIRST_LOOK_GRACE_S)
         self._accepted: Mapping[str, Any] | None = None
         self._whole_due_s = 0.0
         self._seq = 0
@@ -116,7 +114,7 @@ class Reporter:
         """Something that the report tells has changed."""
         if self._times.changed_at_s is None:
             self._times = replace(self._times, changed_at_s=self._clock.now_s())
-            self._alarm.ring()
+        self._alarm.ring()
 
     def reconsider(self) -> None:
         """The intervals may have changed."""
@@ -137,8 +135,9 @@ class Reporter:
             self.channel.close()
 
     def _due_s(self) -> float:
+        times = replace(self._times, ready_s=None) if self._current.is_known else self._times
         return cadence.look_due_s(
-            self._times, interval_s=self._intervals().report_s, now_s=self._clock.now_s()
+            times, interval_s=self._intervals().report_s, now_s=self._clock.now_s()
         )
 
     async def _round(self) -> None:
@@ -187,7 +186,6 @@ class Reporter:
             self._whole_due_s = self._clock.now_s() + cadence.WHOLE_EVERY_S
         self._sent(retry_at_s=None)
         self.channel.succeeded()
-        await self._on_contact()
         self._heed(reply)
 
     def _not_accepted(self, error: IotisticError, outgoing: Outgoing) -> None:
