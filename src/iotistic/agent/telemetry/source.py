@@ -65,7 +65,7 @@ class MetricsSource:
         )
 
     def _cpu_percent(self) -> float:
-        times = psutil.cpu_times()._asdict()
+        times: dict[str, float] = psutil.cpu_times()._asdict()
         # What guests used is in the other figures as well.
         total = sum(spent for name, spent in times.items() if not name.startswith("guest"))
         idle = times.get("idle", 0.0) + times.get("iowait", 0.0)
