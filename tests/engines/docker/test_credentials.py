@@ -77,15 +77,8 @@ def test_the_folder_of_dockers_own_client_is_found(auth_file: Path) -> None:
         f"{PASSWORD} <- this is no JSON",
         {"auths": [PASSWORD]},
         {"auths": {"r.test": {"auth": f"!{PASSWORD}"}}},
-        {
-            "auths": {
-                "r.test": {
-                    "auth": packed("\udcff".encode("utf-8", "surrogateescape").decode("latin-1"))[
-                        :-1
-                    ]
-                }
-            }
-        },
+        {"auths": {"r.test": {"auth": "/w=="}}},
+        {"auths": {"r.test": PASSWORD}},
         {"auths": {"r.test": {"username": "u", "password": [PASSWORD]}}},
     ],
 )
@@ -94,8 +87,7 @@ def test_a_bad_file_is_refused_and_not_shown(auth_file: Path, content: Any) -> N
         logins(auth_file, content)
 
     assert "REGISTRY_AUTH_FILE" in str(refused.value)
-    if "auths" not in content or isinstance(content["auths"], dict):
-        assert "s3cret" not in f"{refused.value} {refused.value.__cause__}"
+    assert "s3cret" not in f"{refused.value} {refused.value.__cause__}"
 
 
 def test_a_named_file_that_is_not_there_is_refused(auth_file: Path) -> None:

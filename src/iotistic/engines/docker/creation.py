@@ -54,7 +54,9 @@ async def create_container(connection: Connection, uuid: str, request: Container
     except EngineAnswer as answer:
         if answer.status == 409 and "already in use" in answer.text:
             return await _adopt(connection, uuid, request, what, answer)
-        raise _create_error(answer, request, what) from answer
+        # From the masked answer, so that not even a stack trace shows the other.
+        masked = _masked(answer, request)
+        raise _create_error(masked, what) from masked
     container_id = decode(content, _Created, what="a new container").Id
     try:
         for number in range(1, len(request.networks)):
@@ -111,12 +113,17 @@ async def _join(
         raise general(answer, f"{what}, join network {name}") from answer
 
 
-def _create_error(answer: EngineAnswer, request: ContainerRequest, what: str) -> IotisticError:
+def _masked(answer: EngineAnswer, request: ContainerRequest) -> EngineAnswer:
+    """The answer without values of the environment: the engine quotes what it cannot read."""
     text = answer.text
     for _, value in request.spec.environment:
         secret = value.reveal()
         if len(secret) >= _MASKED_LENGTH_MIN:
-            text = text.replace(secret, MASK)  # the engine quotes an entry that it cannot read
-    if answer.status == 404 and "no such image" in text.lower():
-        return Refused(f"{what}: {text}", code="image-not-found")
-    return general(EngineAnswer(answer.status, text), what)
+            text = text.replace(secret, MASK)
+    return EngineAnswer(answer.status, text)
+
+
+def _create_error(answer: EngineAnswer, what: str) -> IotisticError:
+    if answer.status == 404 and "no such image" in answer.text.lower():
+        return Refused(f"{what}: {answer.text}", code="image-not-found")
+    return general(answer, what)

@@ -41,13 +41,15 @@ def read_logins(path: Path, *, setting: str) -> dict[str, Credentials]:
     except OSError as error:
         raise InvalidField(setting, expected="a readable file", found=str(path)) from error
     try:
-        body = decode_json(content, at=setting, bytes_max=_FILE_BYTES_MAX)
+        return _logins(decode_json(content, at=setting, bytes_max=_FILE_BYTES_MAX), setting)
     except InvalidField as error:
-        # Chained without its finding: that would be the beginning of a file of passwords.
-        raise InvalidField(setting, expected="JSON", secret=True) from error.__cause__
-    auths = Fields(body, setting).mapping("auths")
+        # Without its finding, whatever that is: this is a file of passwords.
+        raise InvalidField(error.path, expected=error.expected, secret=True) from None
+
+
+def _logins(body: object, setting: str) -> dict[str, Credentials]:
     logins = {}
-    for server, entry in auths.items():
+    for server, entry in Fields(body, setting).mapping("auths").items():
         login = _login(Fields(entry, f"{setting}.auths[{server}]"))
         if login is not None:
             logins[registry_host(server)] = login
