@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.support.engine_http import EngineHttp
+from scripts.support.engine_http import EngineHttp, EngineRefused
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 _APPLETS = ("sh", "sleep", "httpd", "cat", "echo", "env", "ls", "printf", "mkdir", "kill", "wget")
@@ -87,7 +87,11 @@ ALL = (WEB_1, WEB_2, SLEEPER, ONESHOT, STUBBORN)
 
 def load(host: str, *images: TestImage) -> None:
     """Put the images (all, when none is given) into the engine at `host`."""
-    EngineHttp(host).call("POST", "/images/load", body=archive(*(images or ALL)), quiet="1")
+    said = EngineHttp(host).call("POST", "/images/load", body=archive(*(images or ALL)), quiet="1")
+    # An engine that fails in the middle says so inside of its answer, which began with 200.
+    for line in said if isinstance(said, list) else [said]:
+        if isinstance(line, Mapping) and line.get("error"):
+            raise EngineRefused(200, str(line["error"]))
 
 
 def archive(*images: TestImage) -> bytes:
