@@ -42,7 +42,15 @@ class DeviceAPI:
 
     name = "device-api"
 
-    def __init__(self, rooms: Rooms, *, port: int, sign_of_life_s: float = SIGN_OF_LIFE_S) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        *,
+        port: int,
+        sign_of_life_s: float = SIGN_OF_LIFE_S,
+        idle_timeout_s: float = IDLE_TIMEOUT_S,
+    ) -> None:
+        self._idle_timeout_s = idle_timeout_s
         self._rooms = rooms
         self._port = port
         self._folder = rooms.agent.state_dir
@@ -130,7 +138,7 @@ class DeviceAPI:
         runner = web.AppRunner(
             app,
             access_log=None,
-            keepalive_timeout=IDLE_TIMEOUT_S,
+            keepalive_timeout=self._idle_timeout_s,
             shutdown_timeout=_SHUTDOWN_S,
             # A body is read as it came: what a few compressed bytes unfold to is not bounded.
             auto_decompress=False,

@@ -18,11 +18,11 @@ CHUNK_TIMEOUT_S = 30.0
 _NUMBER_LENGTH_MAX = 16
 
 
-async def read_fields(request: web.Request, *, timeout_s: float = BODY_TIMEOUT_S) -> Fields:
+async def read_fields(request: web.Request) -> Fields:
     """The JSON object of a body, `{}` when there is none."""
     data = bytearray()
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(BODY_TIMEOUT_S):
             async for chunk in _chunks(request, bytes_max=BODY_BYTES_MAX):
                 data += chunk
     except TimeoutError as error:

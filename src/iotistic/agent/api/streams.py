@@ -16,6 +16,7 @@ from iotistic.model.errors import IotisticError
 
 STREAMS_MAX = 16
 SIGN_OF_LIFE_S = 15.0
+_FIRST_LINE_S = 0.25
 _CLOSED_LOOK_S = 1.0
 """How soon it is noticed that the reader is gone while nothing comes that could be sent."""
 
@@ -59,7 +60,7 @@ class Streams:
         )
         response.enable_chunked_encoding()
         # An engine that is away says so at once, and then the status can still tell.
-        await source.ready(_CLOSED_LOOK_S)
+        await source.ready(_FIRST_LINE_S)
         source.raise_if_failed()
         with suppress(ConnectionResetError):
             await response.prepare(request)

@@ -8,6 +8,7 @@ and looks again.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -103,7 +104,7 @@ async def describe(
         containers=await engine.containers(),
         networks=tuple(network.name for network in resources.networks),
         volumes=() if options.keep_volumes else tuple(v.name for v in resources.volumes),
-        files=store.files(),
+        files=await asyncio.to_thread(store.files),
         identity=not options.keep_identity,
         provisioned=provisioned,
     )
