@@ -249,6 +249,8 @@ async def test_a_removal_under_way_is_as_good_as_done(pair: Pair) -> None:
 
     await docker.remove("c1")
 
+    assert fake.asked[-1] == "DELETE /v1.41/containers/c1"
+
 
 async def test_a_paused_container_is_let_go_before_an_engine_that_insists_stops_it(
     pair: Pair,

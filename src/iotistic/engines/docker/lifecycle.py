@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from ipaddress import ip_address
 
 import msgspec
 
@@ -18,7 +19,6 @@ from iotistic.engines.docker.errors import (
 )
 from iotistic.model.errors import EngineUnavailable, IotisticError, Refused
 
-_EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, not bound to
 _ENGINE_GOING = ("shutting down", "transport is closing", "connection refused", "context canceled")
 
 
@@ -169,10 +169,17 @@ class Lifecycle:
         content = await self._connection.fetch("GET", "containers/json", within_s=LIST_S)
         for found in decode(content, list[_Publisher], what="containers"):
             for published in found.Ports or ():
-                everywhere = ip in _EVERY_ADDRESS or published.IP in _EVERY_ADDRESS
+                everywhere = _is_everywhere(ip) or _is_everywhere(published.IP)
                 if published.PublicPort == port and (everywhere or ip == published.IP):
                     return found.Names[0].removeprefix("/") if found.Names else None
         return None
+
+
+def _is_everywhere(ip: str) -> bool:
+    try:
+        return not ip or ip_address(ip.strip("[]")).is_unspecified
+    except ValueError:
+        return False
 
 
 def _what(verb: str, container_id: str) -> str:

@@ -31,7 +31,7 @@ class Shelf(Protocol):
         """Make one change, alone. What it did before it raised is kept as well."""
         ...
 
-    async def changed(self, since: int) -> None:
+    async def changed(self, since: int, /) -> None:
         """Return when this process has changed the state since its counter was `since`."""
         ...
 
@@ -56,7 +56,7 @@ class MemoryShelf:
                 for event in self._waiting:
                     event.set()
 
-    async def changed(self, since: int) -> None:
+    async def changed(self, since: int, /) -> None:
         """Return when the state has changed."""
         event = asyncio.Event()
         self._waiting.add(event)
@@ -85,7 +85,7 @@ class FileShelf:
         """Make one change."""
         return await asyncio.to_thread(self.apply_now, change)
 
-    async def changed(self, since: int) -> None:  # noqa: ARG002 - a Protocol's method
+    async def changed(self, _since: int, /) -> None:
         """Never return: changes are found by looking, whoever made them."""
         await asyncio.Event().wait()
 
