@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.support.programs import Cloud
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """The real cloud as a process, an operator logged in."""
+    found = Cloud(Path(tmp_path_factory.mktemp("cloud")))
+    found.start()
+    try:
+        found.ready().log_in()
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.fixture
+def key(cloud: Cloud) -> str:
+    """A provisioning key for one device."""
+    return cloud.new_key(maxDevices=1)
+
+
+@pytest.fixture
+def device_uuid() -> str:
+    return str(uuid.uuid4())
