@@ -1,0 +1,250 @@
+"""Wires the rooms together: one database, one server key, the services on them, the routes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from sqlalchemy import insert, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from iotistic import __version__
+from iotistic.cloud import health
+from iotistic.cloud.access import Access, Guardian
+from iotistic.cloud.audit import AuditLog, list_audit
+from iotistic.cloud.auth import routes as auth_routes
+from iotistic.cloud.auth.attempts import Attempts
+from iotistic.cloud.auth.passwords import Passwords
+from iotistic.cloud.auth.sessions import Sessions
+from iotistic.cloud.auth.users import Users
+from iotistic.cloud.clock import Clock
+from iotistic.cloud.db.database import Database
+from iotistic.cloud.db.tables import facts
+from iotistic.cloud.devices import routes as device_routes
+from iotistic.cloud.devices.credentials import Credentials
+from iotistic.cloud.devices.fleet import Fleet
+from iotistic.cloud.devices.reports import Reports
+from iotistic.cloud.errors import answer_error
+from iotistic.cloud.idempotency import Idempotency
+from iotistic.cloud.provisioning import routes as provisioning_routes
+from iotistic.cloud.provisioning.decryption import Decryption
+from iotistic.cloud.provisioning.exchange import KeyExchange
+from iotistic.cloud.provisioning.keys import ProvisioningKeys
+from iotistic.cloud.provisioning.o1 import O1Registrar
+from iotistic.cloud.provisioning.refusals import Refusals
+from iotistic.cloud.provisioning.registrar import Registrar
+from iotistic.cloud.provisioning.replies import PublicFace
+from iotistic.cloud.provisioning.ring import KEY_BITS, KeyRing
+from iotistic.cloud.requests import AnyRequest
+from iotistic.cloud.server_key import ServerKey
+from iotistic.cloud.targets import routes as target_routes
+from iotistic.cloud.targets.targets import Targets
+from iotistic.model.errors import IotisticError, Refused
+
+HOUSEKEEPING_S = 600.0
+_KEY_FACT = "server-key"
+
+_log = logging.getLogger("iotistic.cloud")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """A cloud that is ready to serve: the ASGI application and what it is made of."""
+
+    app: Litestar
+    sessions: Sessions
+    housekeeping: Housekeeping
+
+
+class Housekeeping:
+    """Rotates keys and forgets what has expired."""
+
+    def __init__(
+        self, database: Database, *, ring: KeyRing, sessions: Sessions, attempts: Attempts
+    ) -> None:
+        self._database = database
+        self._ring = ring
+        self._sessions = sessions
+        self._attempts = attempts
+
+    async def run(self) -> None:
+        """Go round until cancelled. A round that fails is told, and the next one comes."""
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            try:
+                await self.once()
+            except (IotisticError, SQLAlchemyError):
+                _log.exception("housekeeping failed")
+
+    async def once(self) -> None:
+        """One round."""
+        await self._ring.rotate_if_due()
+        async with self._database.write() as connection:
+            await self._sessions.sweep(connection)
+            await self._attempts.sweep(connection)
+
+
+@asynccontextmanager
+async def open_cloud(
+    database_url: str,
+    *,
+    server_key: ServerKey,
+    face: PublicFace,
+    clock: Clock,
+    key_bits: int = KEY_BITS,
+) -> AsyncIterator[Cloud]:
+    """Migrate, check the key, make what is missing, and wire it all.
+
+    Raises DatabaseTooNew, Refused (the server key is not this database's), DatabaseUnavailable.
+    """
+    # Alembic is needed here alone: not in memory for the rest of the process's life.
+    from iotistic.cloud.db.migrate import migrate
+
+    database = Database(database_url)
+    try:
+        await migrate(database)
+        async with database.write() as connection:
+            await _check_key(connection, server_key)
+        cloud = _wire(database, server_key=server_key, face=face, clock=clock, key_bits=key_bits)
+        await cloud.housekeeping.once()
+        yield cloud
+    finally:
+        await database.close()
+
+
+async def _check_key(connection: AsyncConnection, server_key: ServerKey) -> None:
+    query = select(facts.c.value).where(facts.c.name == _KEY_FACT)
+    found = (await connection.execute(query)).scalar_one_or_none()
+    if found is None:
+        await connection.execute(insert(facts).values(name=_KEY_FACT, value=server_key.fingerprint))
+    elif found != server_key.fingerprint:
+        raise Refused(
+            "this database was made with another server.key, and cannot be read without it",
+            code="server-key-differs",
+            remedy="bring the server.key that belongs to this database back into the data folder",
+        )
+
+
+def _wire(
+    database: Database, *, server_key: ServerKey, face: PublicFace, clock: Clock, key_bits: int
+) -> Cloud:
+    audit_log = AuditLog(database, clock)
+    attempts = Attempts(clock)
+    passwords = Passwords()
+    users = Users(database, clock, audit_log=audit_log, passwords=passwords)
+    sessions = Sessions(
+        database,
+        clock,
+        attempts=attempts,
+        audit_log=audit_log,
+        passwords=passwords,
+        users=users,
+    )
+    keys = ProvisioningKeys(database, clock, server_key=server_key, audit_log=audit_log)
+    ring = KeyRing(database, clock, server_key=server_key, key_bits=key_bits)
+    refusals = Refusals(database, attempts=attempts, audit_log=audit_log)
+    exchange = KeyExchange(database, clock, keys=keys, ring=ring, refusals=refusals)
+    credentials = Credentials(database, clock)
+    registrar = Registrar(
+        database,
+        clock,
+        keys=keys,
+        exchange=exchange,
+        decryption=Decryption(ring),
+        credentials=credentials,
+        refusals=refusals,
+        audit_log=audit_log,
+    )
+    o1_registrar = O1Registrar(
+        database,
+        clock,
+        keys=keys,
+        credentials=credentials,
+        refusals=refusals,
+        audit_log=audit_log,
+    )
+    services: Mapping[str, object] = {
+        "audit_log": audit_log,
+        "credentials": credentials,
+        "database": database,
+        "exchange": exchange,
+        "face": face,
+        "fleet": Fleet(database, clock, credentials=credentials, audit_log=audit_log),
+        "idempotency": Idempotency(database, clock, server_key=server_key),
+        "o1_registrar": o1_registrar,
+        "provisioning_keys": keys,
+        "registrar": registrar,
+        "reports": Reports(database, clock, server_key=server_key),
+        "sessions": sessions,
+        "targets": Targets(database, clock, server_key=server_key, audit_log=audit_log),
+        "users": users,
+    }
+    return Cloud(
+        app=_application(services, Guardian(sessions, credentials)),
+        sessions=sessions,
+        housekeeping=Housekeeping(database, ring=ring, sessions=sessions, attempts=attempts),
+    )
+
+
+def _application(services: Mapping[str, object], guardian: Guardian) -> Litestar:
+    v1 = [
+        list_audit,
+        *auth_routes.HANDLERS,
+        *device_routes.HANDLERS,
+        *target_routes.HANDLERS,
+    ]
+    return Litestar(
+        route_handlers=[
+            *health.HANDLERS,
+            Router("/api/v1", route_handlers=v1),
+            Router("/api", route_handlers=list(provisioning_routes.HANDLERS)),
+        ],
+        dependencies={
+            **{name: _handed(service) for name, service in services.items()},
+            "caller": Provide(_caller, sync_to_thread=False),
+            "device": Provide(_device, sync_to_thread=False),
+        },
+        guards=[guardian.guard],
+        exception_handlers={Exception: answer_error},
+        openapi_config=OpenAPIConfig(
+            title="Iotistic cloud",
+            version=__version__,
+            description="Devices join, fetch what they should run and report; operators see to it.",
+            components=Components(
+                security_schemes={
+                    "person": SecurityScheme(type="http", scheme="bearer"),
+                    "device": SecurityScheme(
+                        type="apiKey", name="X-Device-API-Key", security_scheme_in="header"
+                    ),
+                }
+            ),
+            openapi_router=Router("/api/schema", route_handlers=[], opt={"access": Access.PUBLIC}),
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        ),
+        # Bodies are read, inflated and limited in `requests`.
+        request_max_body_size=None,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _handed(service: object) -> Provide:
+    return Provide(lambda: service, sync_to_thread=False, use_cache=True)
+
+
+def _caller(request: AnyRequest) -> Any:
+    return request.state.caller
+
+
+def _device(request: AnyRequest) -> Any:
+    return request.state.caller

@@ -1,0 +1,106 @@
+"""One database, its connections and its two kinds of transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from iotistic.model.errors import Unavailable
+
+BUSY_TIMEOUT_S = 10.0
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
+)
+_WRITES = "iotistic_writes"
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database did not answer, or stayed locked."""
+
+    code = "database-unavailable"
+    channel = "database"
+
+
+class Database:
+    """Connections to one database.
+
+    `url` is SQLAlchemy's, with an async driver: `sqlite+aiosqlite:////path/to/cloud.sqlite`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self._engine = create_async_engine(url, pool_pre_ping=not self.is_sqlite)
+        # SQLite lets in one writer and makes the others poll for their turn, for up to a tenth
+        # of a second each time. Waiting in line here is fair and wakes at once.
+        self._turn = asyncio.Lock() if self.is_sqlite else None
+        if self.is_sqlite:
+            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads. Raises DatabaseUnavailable."""
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise _unavailable(error) from error
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes: durable as a whole, or not at all.
+
+        Raises DatabaseUnavailable.
+        """
+        async with AsyncExitStack() as stack:
+            if self._turn is not None:
+                await stack.enter_async_context(self._turn)
+            try:
+                connection = await stack.enter_async_context(self._engine.connect())
+                await connection.execution_options(**{_WRITES: True})
+                async with connection.begin():
+                    yield connection
+            except OperationalError as error:
+                raise _unavailable(error) from error
+
+    async def ping(self) -> None:
+        """Return when the database answers. Raises DatabaseUnavailable."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._engine.dispose()
+
+
+def _unavailable(error: OperationalError) -> DatabaseUnavailable:
+    # The driver's text may quote the statement and its values: it stays in the chain, for us.
+    return DatabaseUnavailable(
+        f"the database does not answer ({type(error.orig).__name__})", retry_after_s=2
+    )
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    # The driver's own way to begin transactions is late and deferred: ours below instead.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: a transaction that reads first and writes later would otherwise fail when another
+    # one wrote in between, without waiting.
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,1 @@
+"""The migrations: numbered, never edited once released."""

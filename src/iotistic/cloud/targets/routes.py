@@ -1,0 +1,201 @@
+"""`/devices/{uuid}/target-state` for operators, and the poll of a device."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from litestar import get, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Response
+
+from iotistic.cloud.access import Access, Caller, DeviceCaller
+from iotistic.cloud.clock import optional_iso
+from iotistic.cloud.devices.credentials import Credentials
+from iotistic.cloud.devices.fleet import Fleet
+from iotistic.cloud.requests import AnyRequest, query_flag, read_json, read_object
+from iotistic.cloud.targets.draft import parse_draft, without_values
+from iotistic.cloud.targets.targets import Saved, Targets, nothing_yet
+from iotistic.model.canonical import same_etag
+from iotistic.model.reader import BODY_BYTES_MAX, Fields
+from iotistic.model.words import Dialect
+
+_NO_CACHE = {"Cache-Control": "private, no-cache"}
+
+
+@get("/device/{uuid:str}/state", access=Access.DEVICE)
+async def poll(
+    request: AnyRequest,
+    device: NamedDependency[DeviceCaller],
+    targets: NamedDependency[Targets],
+    credentials: NamedDependency[Credentials],
+) -> Response[Any]:
+    """What the device should run, under its uuid. `If-None-Match` → 304 when that is unchanged.
+
+    The guard's query has the ETag already, so a 304 costs no other one.
+    """
+    await credentials.seen(device)
+    held = request.headers.get("if-none-match")
+    etag = device.target_etag or nothing_yet(device.dialect).etag
+    if held and any(same_etag(etag, one) for one in held.split(",")):
+        return Response(None, status_code=304, headers={"ETag": etag, **_NO_CACHE})
+    served = await targets.served(device)
+    body = b'{"' + device.uuid.encode() + b'":' + served.body + b"}"
+    return Response(
+        msgspec.Raw(body),
+        media_type="application/json",
+        headers={"ETag": served.etag, **_NO_CACHE},
+    )
+
+
+@get("/devices/{uuid:str}/target-state", access=Access.VIEWER)
+async def show_target(
+    uuid: FromPath[str],
+    caller: NamedDependency[Caller],
+    fleet: NamedDependency[Fleet],
+    targets: NamedDependency[Targets],
+) -> Response[dict[str, Any]]:
+    """The newest version; for viewers without the values of environment variables."""
+    newest = await targets.newest((await fleet.find(uuid)).id)
+    return _answer(uuid, newest, hide=caller.role is Access.VIEWER)
+
+
+@put("/devices/{uuid:str}/target-state", access=Access.OPERATOR)
+async def save_target(
+    uuid: FromPath[str],
+    request: AnyRequest,
+    caller: NamedDependency[Caller],
+    fleet: NamedDependency[Fleet],
+    targets: NamedDependency[Targets],
+) -> Response[dict[str, Any]]:
+    """Save and deploy. Body: `{apps, config?, comment?, newEpoch?}`; header `If-Match`.
+
+    Query: `stage=1` saves only, `dryRun=1` only checks.
+    """
+    device = await fleet.find(uuid)
+    body = await read_json(request, bytes_max=BODY_BYTES_MAX)
+    draft = await asyncio.to_thread(parse_draft, body, Dialect(device.dialect))
+    if query_flag(request, "dryRun"):
+        checked = {
+            "status": "ok",
+            "message": "valid; nothing was saved",
+            "uuid": uuid,
+            **draft.body(),
+            "warnings": list(draft.warnings),
+        }
+        return Response(checked)
+    stage = query_flag(request, "stage")
+    saved = await targets.save(
+        caller, device, draft, deploy=not stage, if_match=request.headers.get("if-match")
+    )
+    message = "saved; deploy it to give it to the device" if stage else "saved and deployed"
+    return _answer(uuid, saved, message=message, warnings=draft.warnings)
+
+
+@post("/devices/{uuid:str}/deploy", access=Access.OPERATOR, status_code=200)
+async def deploy_target(
+    uuid: FromPath[str],
+    request: AnyRequest,
+    caller: NamedDependency[Caller],
+    fleet: NamedDependency[Fleet],
+    targets: NamedDependency[Targets],
+) -> Response[dict[str, Any]]:
+    """Give the newest version to the device. Header `If-Match`."""
+    device = await fleet.find(uuid)
+    saved = await targets.deploy(caller, device, if_match=request.headers.get("if-match"))
+    return _answer(uuid, saved, message="deployed")
+
+
+@get("/devices/{uuid:str}/deployment-status", access=Access.VIEWER)
+async def show_deployment(
+    uuid: FromPath[str], fleet: NamedDependency[Fleet], targets: NamedDependency[Targets]
+) -> dict[str, Any]:
+    """Which version is saved, deployed, and held by the device."""
+    shown = await fleet.show(uuid)
+    newest = await targets.newest((await fleet.find(uuid)).id)
+    return {
+        "uuid": uuid,
+        "version": newest.version,
+        "deployedVersion": newest.deployed_version,
+        "currentVersion": shown["currentVersion"],
+        "needsDeployment": newest.needs_deployment,
+        "lastDeployedAt": optional_iso(newest.deployed_at),
+    }
+
+
+@get("/devices/{uuid:str}/target-state/history", access=Access.VIEWER)
+async def show_history(
+    uuid: FromPath[str], fleet: NamedDependency[Fleet], targets: NamedDependency[Targets]
+) -> dict[str, Any]:
+    """The versions that are kept, newest first."""
+    versions = await targets.history((await fleet.find(uuid)).id)
+    return {"count": len(versions), "versions": versions}
+
+
+@get("/devices/{uuid:str}/target-state/history/{version:int}", access=Access.VIEWER)
+async def show_version(
+    uuid: FromPath[str],
+    version: FromPath[int],
+    caller: NamedDependency[Caller],
+    fleet: NamedDependency[Fleet],
+    targets: NamedDependency[Targets],
+) -> dict[str, Any]:
+    """One version's content."""
+    body = await targets.version((await fleet.find(uuid)).id, version)
+    shown = without_values(body) if caller.role is Access.VIEWER else body
+    return {"uuid": uuid, "version": version, **shown}
+
+
+@post("/devices/{uuid:str}/target-state/rollback", access=Access.OPERATOR, status_code=200)
+async def roll_back(
+    uuid: FromPath[str],
+    request: AnyRequest,
+    caller: NamedDependency[Caller],
+    fleet: NamedDependency[Fleet],
+    targets: NamedDependency[Targets],
+) -> Response[dict[str, Any]]:
+    """An old version's content as a new version. Body: `{version}`; header `If-Match`."""
+    device = await fleet.find(uuid)
+    version = Fields(await read_object(request), "").integer("version", low=1)
+    saved = await targets.roll_back(
+        caller, device, version, if_match=request.headers.get("if-match")
+    )
+    return _answer(uuid, saved, message=f"version {version} again, and deployed")
+
+
+def _answer(
+    uuid: str,
+    saved: Saved,
+    *,
+    message: str = "",
+    warnings: tuple[str, ...] = (),
+    hide: bool = False,
+) -> Response[dict[str, Any]]:
+    shown = without_values(saved.body) if hide else dict(saved.body)
+    body: dict[str, Any] = {
+        "status": "ok",
+        "message": message,
+        "uuid": uuid,
+        "version": saved.version,
+        "deployedVersion": saved.deployed_version,
+        "needs_deployment": saved.needs_deployment,
+        "last_deployed_at": optional_iso(saved.deployed_at),
+        "target_epoch": saved.epoch,
+        **shown,
+        "warnings": list(warnings),
+    }
+    return Response(body, headers={"ETag": saved.etag})
+
+
+HANDLERS = (
+    poll,
+    show_target,
+    save_target,
+    deploy_target,
+    show_deployment,
+    show_history,
+    show_version,
+    roll_back,
+)

@@ -1,0 +1,339 @@
+"""Versions of targets, and which of them a device gets."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from iotistic.cloud.access import Caller, DeviceCaller
+from iotistic.cloud.audit import AuditLog
+from iotistic.cloud.clock import Clock, iso, optional_iso
+from iotistic.cloud.db.database import Database
+from iotistic.cloud.db.tables import device_targets, target_versions
+from iotistic.cloud.errors import ChangedMeanwhile
+from iotistic.cloud.server_key import ServerKey
+from iotistic.cloud.targets.draft import Draft
+from iotistic.model.canonical import canonical_json, etag_of, same_etag
+from iotistic.model.errors import Conflict, NotFound
+from iotistic.model.words import Dialect
+
+VERSIONS_KEPT = 100
+NO_VERSION_ETAG = '"0"'
+_CONTEXT = "target"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A device's newest version, deployed or not. `version` None: it never had one."""
+
+    version: int | None = None
+    deployed_version: int | None = None
+    deployed_at: int | None = None
+    epoch: str | None = None
+    body: Mapping[str, Any]
+
+    @property
+    def etag(self) -> str:
+        """By which an operator says on which version a change builds."""
+        return NO_VERSION_ETAG if self.version is None else f'"{self.epoch}-{self.version}"'
+
+    @property
+    def needs_deployment(self) -> bool:
+        """Whether the newest version is staged only."""
+        return self.version is not None and self.version != self.deployed_version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What a device gets: the inner body as JSON, and its ETag."""
+
+    body: bytes
+    etag: str
+
+
+class Targets:
+    """Saves, deploys, rolls back and serves targets."""
+
+    def __init__(
+        self, database: Database, clock: Clock, *, server_key: ServerKey, audit_log: AuditLog
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._server_key = server_key
+        self._audit = audit_log
+
+    async def newest(self, device_id: int) -> Saved:
+        """The newest version."""
+        async with self._database.read() as connection:
+            return await self._newest(connection, device_id)
+
+    async def save(
+        self,
+        caller: Caller,
+        device: Row[Any],
+        draft: Draft,
+        *,
+        deploy: bool,
+        if_match: str | None,
+    ) -> Saved:
+        """Add a version, and deploy it unless it is to be staged. Raises ChangedMeanwhile."""
+        return await self._add(
+            caller,
+            device,
+            draft.body(),
+            comment=draft.comment,
+            new_epoch=draft.new_epoch,
+            deploy=deploy,
+            if_match=if_match,
+        )
+
+    async def deploy(self, caller: Caller, device: Row[Any], *, if_match: str | None) -> Saved:
+        """Give the newest version to the device. Raises NotFound, ChangedMeanwhile."""
+        async with self._database.write() as connection:
+            await self._lock(connection, device.id)
+            newest = await self._newest(connection, device.id)
+            _check(newest, if_match)
+            if newest.version is None:
+                raise NotFound("this device has no target yet", code="no-target-yet")
+            if newest.needs_deployment:
+                await self._deploy(connection, device, newest)
+                await self._record(connection, caller, device, "target-deployed", newest.version)
+            return await self._newest(connection, device.id)
+
+    async def roll_back(
+        self, caller: Caller, device: Row[Any], version: int, *, if_match: str | None
+    ) -> Saved:
+        """An old version's content as a new version, deployed. Raises NotFound,
+        ChangedMeanwhile.
+        """
+        old = await self.version(device.id, version)
+        return await self._add(
+            caller,
+            device,
+            old,
+            comment=f"back to version {version}",
+            new_epoch=False,
+            deploy=True,
+            if_match=if_match,
+        )
+
+    async def history(self, device_id: int) -> list[dict[str, Any]]:
+        """The versions that are kept, newest first, without their content."""
+        table = target_versions.c
+        query = (
+            select(table.version, table.created_at, table.author, table.comment, table.deployed_at)
+            .where(table.device_id == device_id)
+            .order_by(table.version.desc())
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            {
+                "version": row.version,
+                "createdAt": iso(row.created_at),
+                "author": row.author,
+                "comment": row.comment,
+                "deployedAt": optional_iso(row.deployed_at),
+            }
+            for row in rows
+        ]
+
+    async def version(self, device_id: int, version: int) -> dict[str, Any]:
+        """One version's content. Raises NotFound."""
+        async with self._database.read() as connection:
+            return await self._version(connection, device_id, version)
+
+    async def served(self, device: DeviceCaller) -> Served:
+        """What this device should run, as it gets it."""
+        query = select(device_targets.c.served_sealed, device_targets.c.etag).where(
+            device_targets.c.device_id == device.device_id
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None or row.served_sealed is None:
+            return nothing_yet(device.dialect)
+        body = await asyncio.to_thread(self._server_key.open, row.served_sealed, context=_CONTEXT)
+        return Served(body=body, etag=row.etag)
+
+    async def _add(
+        self,
+        caller: Caller,
+        device: Row[Any],
+        body: Mapping[str, Any],
+        *,
+        comment: str,
+        new_epoch: bool,
+        deploy: bool,
+        if_match: str | None,
+    ) -> Saved:
+        encoded = await asyncio.to_thread(canonical_json, body)
+        sealed = await asyncio.to_thread(self._server_key.seal, encoded, context=_CONTEXT)
+        try:
+            async with self._database.write() as connection:
+                await self._lock(connection, device.id)
+                before = await self._newest(connection, device.id)
+                _check(before, if_match)
+                version = (before.version or 0) + 1
+                await self._point_to(connection, device.id, version, before, new_epoch=new_epoch)
+                await connection.execute(
+                    insert(target_versions).values(
+                        device_id=device.id,
+                        version=version,
+                        body_sealed=sealed,
+                        created_at=self._clock(),
+                        author=caller.username,
+                        comment=comment,
+                    )
+                )
+                await self._record(connection, caller, device, "target-saved", version)
+                if deploy:
+                    await self._deploy(
+                        connection, device, await self._newest(connection, device.id)
+                    )
+                    await self._record(connection, caller, device, "target-deployed", version)
+                await self._prune(connection, device.id, version)
+                return await self._newest(connection, device.id)
+        except IntegrityError as error:
+            raise Conflict(
+                "somebody else saved a target at the same moment", code="changed-meanwhile"
+            ) from error
+
+    async def _lock(self, connection: AsyncConnection, device_id: int) -> None:
+        query = select(device_targets.c.device_id).where(device_targets.c.device_id == device_id)
+        await connection.execute(query.with_for_update())
+
+    async def _newest(self, connection: AsyncConnection, device_id: int) -> Saved:
+        query = select(device_targets).where(device_targets.c.device_id == device_id)
+        row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            return Saved(body={"apps": {}, "config": {}})
+        return Saved(
+            version=row.latest_version,
+            deployed_version=row.deployed_version,
+            deployed_at=row.deployed_at,
+            epoch=row.epoch,
+            body=await self._version(connection, device_id, row.latest_version),
+        )
+
+    async def _version(
+        self, connection: AsyncConnection, device_id: int, version: int
+    ) -> dict[str, Any]:
+        query = select(target_versions.c.body_sealed).where(
+            target_versions.c.device_id == device_id, target_versions.c.version == version
+        )
+        row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound(
+                f"there is no version {version} of this target, or it is no longer kept",
+                code="no-such-version",
+            )
+        body: dict[str, Any] = await asyncio.to_thread(self._open, row.body_sealed)
+        return body
+
+    def _open(self, sealed: bytes) -> Any:
+        return msgspec.json.decode(self._server_key.open(sealed, context=_CONTEXT))
+
+    async def _point_to(
+        self,
+        connection: AsyncConnection,
+        device_id: int,
+        version: int,
+        before: Saved,
+        *,
+        new_epoch: bool,
+    ) -> None:
+        epoch = _new_epoch() if before.epoch is None or new_epoch else before.epoch
+        table = device_targets
+        values = {"latest_version": version, "epoch": epoch}
+        statement: Any = insert(table).values(device_id=device_id, **values)
+        if before.version is not None:
+            statement = update(table).where(table.c.device_id == device_id).values(values)
+        await connection.execute(statement)
+
+    async def _deploy(self, connection: AsyncConnection, device: Row[Any], newest: Saved) -> None:
+        now = self._clock()
+        inner = {
+            **newest.body,
+            "version": newest.version,
+            "target_epoch": newest.epoch,
+            "needs_deployment": False,
+            "last_deployed_at": iso(now),
+        }
+        served, etag = await asyncio.to_thread(_encoded, inner)
+        sealed = await asyncio.to_thread(self._server_key.seal, served, context=_CONTEXT)
+        await connection.execute(
+            update(device_targets)
+            .where(device_targets.c.device_id == device.id)
+            .values(
+                deployed_version=newest.version, deployed_at=now, etag=etag, served_sealed=sealed
+            )
+        )
+        await connection.execute(
+            update(target_versions)
+            .where(
+                target_versions.c.device_id == device.id,
+                target_versions.c.version == newest.version,
+            )
+            .values(deployed_at=now)
+        )
+
+    async def _prune(self, connection: AsyncConnection, device_id: int, version: int) -> None:
+        await connection.execute(
+            delete(target_versions).where(
+                target_versions.c.device_id == device_id,
+                target_versions.c.version <= version - VERSIONS_KEPT,
+            )
+        )
+
+    async def _record(
+        self,
+        connection: AsyncConnection,
+        caller: Caller,
+        device: Row[Any],
+        action: str,
+        version: int | None,
+    ) -> None:
+        await self._audit.record(
+            connection,
+            actor=caller.actor,
+            action=action,
+            subject=f"device:{device.uuid}",
+            address=caller.address,
+            version=version,
+        )
+
+
+def nothing_yet(dialect: str) -> Served:
+    """What a device gets before it has a target: nothing to run, and no opinion about it."""
+    inner: dict[str, Any] = {"apps": {}, "config": {}}
+    if dialect != Dialect.O1:
+        inner["version"] = None
+    body, etag = _encoded(inner)
+    return Served(body=body, etag=etag)
+
+
+def _encoded(inner: Mapping[str, Any]) -> tuple[bytes, str]:
+    return canonical_json(inner), etag_of(inner)
+
+
+def _check(newest: Saved, if_match: str | None) -> None:
+    if if_match is None:
+        return
+    fits = newest.version is not None if if_match.strip() == "*" else False
+    if not fits and not any(same_etag(newest.etag, one) for one in if_match.split(",")):
+        raise ChangedMeanwhile(
+            f"the target is at {newest.etag}, not at {if_match[:80]}",
+            remedy="read it again, and make the change on what is there now",
+        )
+
+
+def _new_epoch() -> str:
+    return secrets.token_hex(8)
