@@ -9,6 +9,7 @@ import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from uuid import UUID, uuid4
 
 from iotistic.agent.clock import Clock
@@ -43,6 +44,7 @@ class Opened:
     sealer: Sealer
     rebuilt_because: str | None
     reset: ResetOptions | None
+    set_aside: tuple[Path, ...]
     findings: tuple[Finding, ...]
 
 
@@ -100,6 +102,7 @@ class Opening:
             sealer=sealer,
             rebuilt_because=row.rebuilt_because if row is not None else None,
             reset=pending,
+            set_aside=await run(lambda: tuple(files.set_aside())),
             findings=tuple(self._findings),
         )
 

@@ -8,6 +8,7 @@ crash). From `wiping` on there is no way back: the next start finishes it before
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,17 +74,16 @@ def settle(path: Path) -> ResetOptions | None:
     return journal.options
 
 
-def wiped_files(files: StateFiles) -> tuple[Path, ...]:
-    """What a wipe removes, in its order, as far as it is there."""
-    every = (
+def doomed(files: StateFiles, set_aside: Iterable[Path]) -> tuple[Path, ...]:
+    """What a wipe removes beside the identity file, in its order."""
+    return (
         files.last_target,
         *files.companions,
         files.database,
         files.fresh,
-        *files.set_aside(),
+        *set_aside,
         files.key,
     )
-    return tuple(path for path in every if path.exists())
 
 
 def wipe_files(files: StateFiles, journal: Journal) -> None:
@@ -93,7 +93,7 @@ def wipe_files(files: StateFiles, journal: Journal) -> None:
         save_identity(files.identity, stripped(identity, journal.spent_key_hash))
     else:
         files.identity.unlink(missing_ok=True)
-    for path in wiped_files(files):
+    for path in doomed(files, files.set_aside()):
         path.unlink(missing_ok=True)
     sync_folder(files.folder)
 

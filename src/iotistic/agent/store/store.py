@@ -63,6 +63,7 @@ class Store:
         self._rebuilt_because = opened.rebuilt_because
         self._findings = opened.findings
         self._reset = opened.reset
+        self._set_aside = opened.set_aside
         self._target: StoredTarget | None = None
         self._target_known = False
 
@@ -234,8 +235,9 @@ class Store:
         return self._reset
 
     def files(self) -> tuple[str, ...]:
-        """The files a wipe removes, as far as they are there now."""
-        return tuple(str(path) for path in reset_file.wiped_files(self._files))
+        """The files a wipe removes."""
+        names = (self._files.identity, *reset_file.doomed(self._files, self._set_aside))
+        return tuple(str(path) for path in names)
 
     async def begin_reset(self, options: ResetOptions) -> None:
         """Store the wish, durably; the target goes with it, so that nothing is started anew."""

@@ -1,0 +1,362 @@
+"""Kills a process at every line of the store that it executes, and looks what the next one finds.
+
+Run as a program of its own, with one thread: each attempt is a fork that does one thing to a
+copy of a state folder and is killed by SIGKILL at its n-th line; a second fork then opens the
+folder and checks the law. n grows until the thing is done without a kill.
+
+    python -m tests.agent.store.kill_sweep SCENARIO FOLDER
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from iotistic.agent.store import identity_file
+from iotistic.agent.store.records import Identity, ResetOptions
+from iotistic.agent.store.store import Store
+from iotistic.model.secret import Secret
+from tests.agent.store.builders import (
+    SECRET_WORDS,
+    database_in,
+    one_pair,
+    opened,
+    provisioned,
+    target,
+)
+
+# Where effects are ordered; what is pure in between cannot be half done.
+WATCHED = (
+    "agent/host/files.py",
+    "agent/store/files.py",
+    "agent/store/opening.py",
+    "agent/store/reset_file.py",
+    "agent/store/backup.py",
+    "agent/store/database.py",
+    "agent/store/store.py",
+    "agent/store/migrations/__init__.py",
+)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A folder to begin with, a thing to do, and what must hold wherever that was killed."""
+
+    given: Callable[[Path], Coroutine[Any, Any, None]]
+    when: Callable[[Path], Coroutine[Any, Any, None]]
+    then: Callable[[Path], Coroutine[Any, Any, None]]
+
+
+def identity_on_disk(folder: Path) -> Identity | None:
+    return identity_file.load_identity(database_in(folder).with_name("identity.json"))
+
+
+def same(one: Identity, other: Identity) -> bool:
+    return replace(one, creation_id="") == replace(other, creation_id="")
+
+
+async def joined(folder: Path) -> None:
+    """A device in a cloud, with a target and a setting."""
+    async with opened(folder) as store:
+        await store.save_identity(provisioned(store.identity))
+        await store.save_target(target())
+        await store.set_setting("LEVEL", "old")
+    shutil.copy(database_in(folder).with_name("identity.json"), folder / "was.json")
+
+
+def was(folder: Path) -> Identity:
+    identity = identity_file.load_identity(folder / "was.json")
+    assert identity is not None
+    return identity
+
+
+async def nothing(_: Path) -> None:
+    """An empty folder."""
+
+
+async def just_open(folder: Path) -> None:
+    async with opened(folder):
+        pass
+
+
+async def is_who_the_file_says(folder: Path) -> None:
+    before = identity_on_disk(folder)
+    async with opened(folder) as store:
+        assert before is None or same(store.identity, before)
+        assert not store.database_was_missing
+
+
+async def is_itself(folder: Path) -> None:
+    async with opened(folder) as store:
+        await check_itself(store, folder)
+        assert not store.database_was_missing
+
+
+async def check_itself(store: Store, folder: Path) -> None:
+    assert same(store.identity, was(folder)), store.findings
+    found = await store.target()
+    assert found is not None
+    assert replace(found, etag=None) == replace(target(), etag=None)
+
+
+async def deleted(folder: Path) -> None:
+    await joined(folder)
+    database_in(folder).unlink()
+    database_in(folder).with_name("device.sqlite-wal").write_bytes(b"x" * 5000)
+
+
+async def is_itself_and_asked_to_join_again(folder: Path) -> None:
+    async with opened(folder) as store:
+        await check_itself(store, folder)
+        assert store.database_was_missing
+
+
+async def damaged(folder: Path) -> None:
+    await joined(folder)
+    with database_in(folder).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 20_000)
+
+
+async def without_identity_file(folder: Path) -> None:
+    await joined(folder)
+    database_in(folder).with_name("identity.json").unlink()
+
+
+async def is_exactly_itself(folder: Path) -> None:
+    async with opened(folder) as store:
+        assert store.identity == was(folder)
+        assert await store.target() == target()
+        assert await store.settings() == {"LEVEL": "old"}
+
+
+async def restored_by_hand(folder: Path) -> None:
+    """An old file over a database that was killed with a log beside it."""
+    await joined(folder)
+    saved = folder / "saved.sqlite"
+    shutil.copy(database_in(folder), saved)
+    database_in(folder).unlink()
+    async with opened(folder) as store:
+        await store.set_setting("LEVEL", "of the log")
+        shutil.copytree(database_in(folder).parent, folder / "killed")
+    shutil.rmtree(database_in(folder).parent)
+    (folder / "killed").rename(database_in(folder).parent)
+    shutil.copy(saved, database_in(folder))
+
+
+async def has_the_saved_setting(folder: Path) -> None:
+    async with opened(folder) as store:
+        await check_itself(store, folder)
+        assert await store.settings() == {"LEVEL": "old"}
+
+
+async def of_version_1(folder: Path) -> None:
+    await joined(folder)
+    with sqlite3.connect(database_in(folder)) as db:
+        for table in ("step_failure", "intent", "setting", "report_baseline"):
+            db.execute(f"DROP TABLE {table}")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+
+
+async def is_migrated(folder: Path) -> None:
+    async with opened(folder) as store:
+        assert store.identity == was(folder)
+        assert store.findings == ()
+        assert await store.target() == target()
+        assert await store.settings() == {}
+
+
+async def save_new_credentials(folder: Path) -> None:
+    async with opened(folder) as store:
+        await store.save_identity(with_new_key(store.identity))
+
+
+def with_new_key(identity: Identity) -> Identity:
+    assert identity.cloud is not None
+    return replace(identity, cloud=replace(identity.cloud, api_key=Secret("api-key-18")))
+
+
+async def has_old_or_new_credentials(folder: Path) -> None:
+    on_disk = identity_on_disk(folder)
+    async with opened(folder) as store:
+        assert store.identity == on_disk
+        assert store.identity in (was(folder), with_new_key(was(folder)))
+    (database_in(folder).parent / "identity.json").unlink()
+    async with opened(folder) as store:  # the sealed copy caught up with the file
+        assert store.identity == on_disk
+
+
+async def save_new_target(folder: Path) -> None:
+    async with opened(folder) as store:
+        await store.save_target(target(2, "web:2"))
+
+
+async def has_old_or_new_target(folder: Path) -> None:
+    async with opened(folder) as store:
+        assert await store.target() in (target(), target(2, "web:2"))
+
+
+async def reset_begun(folder: Path) -> None:
+    await joined(folder)
+    async with opened(folder) as store:
+        await store.begin_reset(ResetOptions())
+
+
+async def begin_reset(folder: Path) -> None:
+    async with opened(folder) as store:
+        await store.begin_reset(ResetOptions(keep_volumes=True))
+
+
+async def reset_is_wanted_or_not(folder: Path) -> None:
+    async with opened(folder) as store:
+        assert store.identity == was(folder)
+        if store.reset_pending is None:
+            assert await store.target() == target()
+        else:
+            assert store.reset_pending == ResetOptions(keep_volumes=True)
+            assert await store.target() is None
+
+
+async def wipe(folder: Path) -> None:
+    async with opened(folder) as store:
+        await store.wipe(keep_identity=False, spent_key_hash="spent now")
+
+
+async def wipe_but_identity(folder: Path) -> None:
+    async with opened(folder) as store:
+        await store.wipe(keep_identity=True, spent_key_hash="spent now")
+
+
+async def is_old_or_new(folder: Path) -> None:
+    async with opened(folder) as store:
+        if store.reset_pending is not None:  # the wipe had not begun
+            assert store.identity == was(folder)
+            return
+        assert store.identity.uuid != was(folder).uuid
+        check_forgotten(store, folder)
+
+
+async def is_old_or_stripped(folder: Path) -> None:
+    async with opened(folder) as store:
+        assert store.identity.uuid == was(folder).uuid
+        assert store.identity.private_key_pem == was(folder).private_key_pem
+        if store.reset_pending is None:
+            check_forgotten(store, folder)
+
+
+def check_forgotten(store: Store, folder: Path) -> None:
+    assert store.identity.cloud is None
+    assert store.identity.spent_key_hash == "spent now"
+    assert not store.database_was_missing
+    for file in database_in(folder).parent.iterdir():
+        content = file.read_bytes().decode("latin-1")
+        assert not any(word in content for word in SECRET_WORDS[:-1]), file
+
+
+async def saved_and_changed(folder: Path) -> None:
+    await joined(folder)
+    async with opened(folder) as store:
+        await store.backup(folder / "saved.sqlite")
+        await store.set_setting("LEVEL", "newer")
+
+
+async def restore(folder: Path) -> None:
+    async with opened(folder) as store:
+        await store.restore(folder / "saved.sqlite")
+
+
+async def has_old_or_newer_setting(folder: Path) -> None:
+    async with opened(folder) as store:
+        await check_itself(store, folder)
+        assert await store.settings() in ({"LEVEL": "old"}, {"LEVEL": "newer"})
+
+
+SCENARIOS = {
+    "first-start": Scenario(nothing, just_open, is_who_the_file_says),
+    "deleted": Scenario(deleted, just_open, is_itself_and_asked_to_join_again),
+    "damaged": Scenario(damaged, just_open, is_itself),
+    "identity-file-lost": Scenario(without_identity_file, just_open, is_exactly_itself),
+    "restored-by-hand": Scenario(restored_by_hand, just_open, has_the_saved_setting),
+    "migration": Scenario(of_version_1, just_open, is_migrated),
+    "save-identity": Scenario(joined, save_new_credentials, has_old_or_new_credentials),
+    "save-target": Scenario(joined, save_new_target, has_old_or_new_target),
+    "begin-reset": Scenario(joined, begin_reset, reset_is_wanted_or_not),
+    "wipe": Scenario(reset_begun, wipe, is_old_or_new),
+    "wipe-but-identity": Scenario(reset_begun, wipe_but_identity, is_old_or_stripped),
+    "restore": Scenario(saved_and_changed, restore, has_old_or_newer_setting),
+}
+
+
+def forked(work: Callable[[], None]) -> int:
+    """Do something in a process of its own; its exit code, or minus the signal."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            if code:
+                traceback.print_exc()
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed_at(line: int) -> None:
+    """From here on, die at the n-th line executed in a watched module, in whatever thread."""
+    left = line
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal left
+        if not frame.f_code.co_filename.endswith(WATCHED):
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    threading.settrace(trace)
+    sys.settrace(trace)
+
+
+def sweep(scenario: Scenario, folder: Path, stride: int) -> int:
+    """Kill at every `stride`-th line; the number of kills. Raises SystemExit at a broken law."""
+    begin, copy = folder / "begin", folder / "copy"
+    begin.mkdir()
+    one_pair()  # once, before the forks
+    if forked(lambda: asyncio.run(scenario.given(begin))) != 0:
+        raise SystemExit("the scenario cannot be set up")
+    for kills, line in enumerate(range(1, 100_000, stride)):
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(begin, copy)
+
+        def attempt(line: int = line) -> None:
+            killed_at(line)
+            asyncio.run(scenario.when(copy))
+
+        ended = forked(attempt)
+        if ended not in (0, -signal.SIGKILL):
+            raise SystemExit(f"killed at line {line}: failed by itself")
+        if forked(lambda: asyncio.run(scenario.then(copy))) != 0:
+            raise SystemExit(f"killed at line {line}: the law is broken")
+        if ended == 0:
+            return kills
+    raise SystemExit("it never came to an end")
+
+
+if __name__ == "__main__":
+    name, where, every = sys.argv[1:4]
+    sys.stdout.write(str(sweep(SCENARIOS[name], Path(where), int(every))))
