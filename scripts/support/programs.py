@@ -103,6 +103,13 @@ class Program:
         return time.monotonic() - started_s
 
 
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
 def _clean_environment() -> dict[str, str]:
     """Ours without what would configure the programs from outside."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "COVERAGE_PROCESS_START")
@@ -196,7 +203,8 @@ class Cloud(Program):
 
     def log_in(self) -> None:
         """Become the first administrator with the one-time token of the first start."""
-        token = (self.folder / "cloud" / "setup-token").read_text("ascii").strip()
+        first = self.folder / "cloud" / "first-login.json"
+        token = wait_for("the one-time login", lambda: _read_json(first))["token"]
         session = self.call(
             "POST",
             "/api/v1/auth/setup",
