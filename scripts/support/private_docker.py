@@ -79,7 +79,7 @@ class PrivateDocker:
     def make_bridge(self) -> None:
         """Make the bridge of its default network."""
         _ip("link", "add", "name", self._bridge, "type", "bridge")
-        _ip("addr", "add", f"10.{self._subnet}.0.1/17", "dev", self._bridge)
+        _ip("addr", "add", f"10.{self._subnet}.0.1/16", "dev", self._bridge)
         _ip("link", "set", self._bridge, "up")
 
     def start(self) -> None:
@@ -152,8 +152,9 @@ class PrivateDocker:
             f"--exec-root={folder}/exec",
             f"--pidfile={folder}/docker.pid",
             f"--config-file={folder}/none.json",
+            # With address pools of its own it would, when started again, remove the default
+            # bridge of the other engine. Without, it takes only what no route touches.
             f"--bridge={self._bridge}",
-            f"--default-address-pool=base=10.{self._subnet}.128.0/17,size=26",
             "--iptables=false",
             "--ip6tables=false",
             "--ip-masq=false",
