@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from iotistic.agent.api.ports import Reconciler
 from iotistic.agent.api.rooms import Rooms
-from iotistic.agent.api.rows import Facts, ServiceRow, app_rows
+from iotistic.agent.api.rows import Facts, ServiceRow
 from iotistic.agent.api.views import Json, is_settled, stop_of
 from iotistic.model.errors import Conflict
 from iotistic.model.words import RunState
@@ -205,7 +205,7 @@ def _purging(act: Act, app_id: int, stored: Sequence[Intent]) -> bool:
 
 def _rows_of(facts: Facts, subjects: Sequence[Subject]) -> list[ServiceRow]:
     wanted = set(subjects)
-    return [row for app in app_rows(facts) for row in app.services if row.subject in wanted]
+    return [row for app in facts.apps for row in app.services if row.subject in wanted]
 
 
 def _reply(act: Act, app_id: int, states: Sequence[tuple[ServiceRow, bool]], *, done: bool) -> Json:

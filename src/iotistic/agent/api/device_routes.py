@@ -19,7 +19,6 @@ from iotistic.agent.api.plan_views import device_settled
 from iotistic.agent.api.replies import json_reply, text_reply
 from iotistic.agent.api.requests import query_flag, query_integer
 from iotistic.agent.api.rooms import Rooms
-from iotistic.agent.api.rows import app_rows
 from iotistic.agent.api.streams import Streams
 from iotistic.agent.api.views import Json, error_json, verdict_json
 from iotistic.agent.api.warnings import warnings_of
@@ -118,7 +117,7 @@ class DeviceRoutes:
                 },
                 "target": target_summary_json(target, facts),
                 "settled": device_settled(facts),
-                "apps": [verdict_json(app, facts) for app in app_rows(facts)],
+                "apps": [verdict_json(app, facts) for app in facts.apps],
                 "warnings": warnings_of(rooms, facts),
             }
         )

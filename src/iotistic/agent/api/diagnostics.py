@@ -17,7 +17,6 @@ from pathlib import Path
 import psutil
 
 from iotistic.agent.api.rooms import Rooms
-from iotistic.agent.api.rows import app_rows
 from iotistic.agent.api.views import Json, verdict_json
 from iotistic.agent.api.warnings import clock_warning
 from iotistic.model.errors import IotisticError
@@ -160,7 +159,7 @@ class Diagnostics:
 
     async def _apps(self) -> Finding:
         facts = self._rooms.facts()
-        apps = [verdict_json(app, facts) for app in app_rows(facts)]
+        apps = [verdict_json(app, facts) for app in facts.apps]
         bad = [a for a in apps if a["verdict"] in (Verdict.DEGRADED, Verdict.REJECTED)]
         unsettled = [a for a in apps if a["verdict"] != Verdict.SETTLED]
         if not unsettled:
@@ -238,7 +237,7 @@ def _check_modes(state_dir: Path, database: Path) -> Finding:
             )
     private = [
         database,
-        *(database.parent / name for name in ("identity.json", "store.key")),
+        *(database.parent / name for name in ("identity.json", "database.key")),
         *(state_dir / name for name in ("api-token", "agent.sock")),
     ]
     for path in private:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 from iotistic.agent.api.rooms import Rooms
-from iotistic.agent.api.views import all_services
 from iotistic.model.words import ConnectionState, ContainerState
 
 
@@ -17,7 +16,9 @@ def metrics_text(rooms: Rooms) -> str:
     cloud_up = cloud is not None and cloud.state is ConnectionState.ONLINE
     engine_up = snapshot.rounds > 0 and snapshot.engine_error is None
     states = Counter(
-        str(row.container.state) if row.container else "absent" for row in all_services(facts)
+        str(row.container.state) if row.container else "absent"
+        for app in facts.apps
+        for row in app.services
     )
     families: list[tuple[str, str, list[tuple[str, float]]]] = [
         ("iotistic_agent_info", "gauge", [(f'version="{_escaped(rooms.agent.version)}"', 1)]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from iotistic.agent.api.rows import Facts, app_rows
+from iotistic.agent.api.rows import Facts
 from iotistic.agent.api.views import Json, error_json, is_settled, verdict_json
 from iotistic.agent.logs.redaction import is_secret_name
 from iotistic.agent.store.records import StoredTarget
@@ -37,7 +37,7 @@ def plan_json(facts: Facts) -> Json:
     }
     names = {
         (row.app_id, str(row.service_id)): row.service_name
-        for app in app_rows(facts)
+        for app in facts.apps
         for row in app.services
     }
 
@@ -88,7 +88,7 @@ def plan_json(facts: Facts) -> Json:
                     for row in app.services
                 ],
             }
-            for app in app_rows(facts)
+            for app in facts.apps
         ],
         "steps": [step_json(step) for step in snapshot.plan.steps],
         "waits": [wait_json(wait) for wait in snapshot.plan.waits],

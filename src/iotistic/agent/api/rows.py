@@ -3,26 +3,74 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from iotistic.agent.reconciler.snapshot import Snapshot
+from iotistic.agent.sync.service_rows import Failures
 from iotistic.model.errors import Conflict, NotFound
 from iotistic.model.observation import Container
 from iotistic.model.target import ServiceId
 from iotistic.planner.service import choose_current, subject_of
+from iotistic.planner.step import Step, Wait
 from iotistic.planner.wanted import Wanted, WantedApp, WantedService
-from iotistic.planner.world import Subject
+from iotistic.planner.world import Attempt, IntentKind, Subject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Facts:
-    """All that is known at this moment. `now_s` is the boot clock, `wall_ms` the wall's."""
+    """All that is known at this moment. `now_s` is the boot clock, `wall_ms` the wall's.
+
+    What is looked up for each of many services is sorted once, when first asked for.
+    """
 
     snapshot: Snapshot
     wanted: Wanted
     now_s: float
     wall_ms: int
+
+    @cached_property
+    def apps(self) -> tuple[AppRow, ...]:
+        """All apps, sorted by id."""
+        return _app_rows(self.snapshot, self.wanted)
+
+    @cached_property
+    def steps(self) -> Mapping[Subject, Step]:
+        """The first step planned for each subject."""
+        return {step.served: step for step in reversed(self.snapshot.plan.steps)}
+
+    @cached_property
+    def waits(self) -> Mapping[Subject, Wait]:
+        """The first wait of each subject."""
+        return {wait.subject: wait for wait in reversed(self.snapshot.plan.waits)}
+
+    @cached_property
+    def failures(self) -> Failures:
+        """What failed lately."""
+        by_subject: dict[Subject, list[Attempt]] = defaultdict(list)
+        for attempt in self.snapshot.attempts:
+            by_subject[attempt.subject].append(attempt)
+        return Failures(
+            by_subject=by_subject,
+            now_s=self.now_s,
+            boot_wall_ms=self.wall_ms - round(self.now_s * 1000),
+        )
+
+    @cached_property
+    def held_back(self) -> Mapping[int, str]:
+        """Apps for whose services nothing may be planned though they are not settled, and why."""
+        rejected = {
+            app.app_id: app.rejection.message
+            for app in self.wanted.apps
+            if app.rejection is not None
+        }
+        purged = {
+            intent.app_id: "the app is being purged"
+            for intent in self.snapshot.intents
+            if intent.kind is IntentKind.PURGE
+        }
+        return rejected | purged
 
     def wall_at_ms(self, at_s: float) -> int:
         """The wall-clock ms of a point on the boot clock."""
@@ -65,12 +113,11 @@ class AppRow:
     services: tuple[ServiceRow, ...]
 
 
-def app_rows(facts: Facts) -> tuple[AppRow, ...]:
-    """All apps, sorted by id."""
+def _app_rows(snapshot: Snapshot, wanted: Wanted) -> tuple[AppRow, ...]:
     by_app: dict[int, dict[str, list[Container]]] = defaultdict(lambda: defaultdict(list))
-    for container in facts.snapshot.containers:
+    for container in snapshot.containers:
         by_app[container.app_id][container.service_id].append(container)
-    wanted_apps = {app.app_id: app for app in facts.wanted.apps}
+    wanted_apps = {app.app_id: app for app in wanted.apps}
     return tuple(
         _app_row(app_id, wanted_apps.get(app_id), by_app.get(app_id, {}))
         for app_id in sorted(wanted_apps.keys() | by_app.keys())

@@ -16,7 +16,6 @@ from iotistic.agent.api.rows import (
     AppRow,
     Facts,
     ServiceRow,
-    app_rows,
     find_app,
     find_service,
 )
@@ -66,12 +65,12 @@ class ServiceRoutes:
     async def apps(self, _: web.Request) -> web.Response:
         """All apps."""
         facts = self._rooms.facts()
-        return json_reply({"apps": [app_json(app, facts) for app in app_rows(facts)]})
+        return json_reply({"apps": [app_json(app, facts) for app in facts.apps]})
 
     async def app(self, request: web.Request) -> web.Response:
         """One app."""
         facts = self._rooms.facts()
-        return json_reply(app_json(find_app(app_rows(facts), _app_id(request)), facts))
+        return json_reply(app_json(find_app(facts.apps, _app_id(request)), facts))
 
     async def services(self, request: web.Request) -> web.Response:
         """All services, or those of one app."""
@@ -134,7 +133,7 @@ class ServiceRoutes:
             if fields.raw("serviceName") is not None:
                 raise InvalidField("serviceName", expected="nothing: a purge is of a whole app")
             return await self._purge(app_id, fields)
-        app = find_app(app_rows(self._rooms.facts()), app_id)
+        app = find_app(self._rooms.facts().apps, app_id)
         name = fields.optional_text("serviceName", length_max=_WORD_LENGTH_MAX)
         rows = app.services if name is None else (find_service(app.services, name),)
         return await self._act(act, app_id, rows, fields, what=name or f"app {app_id}")
@@ -180,7 +179,7 @@ class ServiceRoutes:
         wait_s = _wait_s(fields)
         await self._check_purgeable(app_id)
         await Wishes(self._rooms).purge(app_id)
-        apps = {app.app_id: app for app in app_rows(self._rooms.facts())}
+        apps = {app.app_id: app for app in self._rooms.facts().apps}
         rows = apps[app_id].services if app_id in apps else ()
         able = actable(rows, Act.PURGE, what=f"app {app_id}")
         return await self._when_done(Act.PURGE, app_id, able, wait_s)
@@ -193,7 +192,7 @@ class ServiceRoutes:
         return json_reply(body, status=200 if done else 202)
 
     async def _check_purgeable(self, app_id: int) -> None:
-        apps = app_rows(self._rooms.facts())
+        apps = self._rooms.facts().apps
         if any(app.app_id == app_id for app in apps):
             return
         # Of an app that is long gone the volumes may still be there.
@@ -202,10 +201,10 @@ class ServiceRoutes:
             find_app(apps, app_id)
 
     def _app_in(self, fields: Fields) -> AppRow:
-        return find_app(app_rows(self._rooms.facts()), _body_app_id(fields))
+        return find_app(self._rooms.facts().apps, _body_app_id(fields))
 
     def _rows(self, request: web.Request, facts: Facts) -> tuple[ServiceRow, ...]:
-        apps = app_rows(facts)
+        apps = facts.apps
         app_id = query_integer(request, "appId", default=None, low=1, high=INTEGER_MAX)
         if app_id is not None:
             return find_app(apps, app_id).services

@@ -52,7 +52,7 @@ class Failures:
         # other, unless a registry asked for more time (then this date is too late by that).
         failed_s = attempt.not_before_s - retry_delay_s(attempt.count)
         return {
-            "type": _error_type(attempt),
+            "type": error_type(attempt),
             "code": attempt.code,
             "message": attempt.message[:MESSAGE_LENGTH_MAX],
             "timestamp": self._iso(failed_s),
@@ -81,7 +81,7 @@ def wanted_row(
         "serviceName": service.service_name,
         "imageName": service.spec.image.familiar,
         "state": str(service.state),
-        "serviceStatus": _service_status(service.state, container, failure),
+        "serviceStatus": service_status(service.state, container, failure),
         "config": _config(service.spec, dialect),
     }
     if failure is not None:
@@ -104,7 +104,7 @@ def unwanted_row(container: Container, app_name: str, dialect: Dialect) -> dict[
         "serviceId": _received_type(container.service_id, dialect),
         "serviceName": container.service_name,
         "imageName": container.image,
-        "serviceStatus": _service_status(None, container, None),
+        "serviceStatus": service_status(None, container, None),
         "config": {"image": container.image},
     } | _container_fields(container)
 
@@ -127,9 +127,10 @@ def _container_fields(container: Container | None) -> dict[str, Any]:
     return fields
 
 
-def _service_status(
+def service_status(
     wanted: RunState | None, container: Container | None, failure: Attempt | None
 ) -> str:
+    """`pending`, `running`, `stopped` or `error`, as the report and the Device API say it."""
     state = container.state if container is not None else None
     if state is ContainerState.RESTARTING:
         return "error"
@@ -145,7 +146,8 @@ def _service_status(
     return "pending"
 
 
-def _error_type(attempt: Attempt) -> str:
+def error_type(attempt: Attempt) -> str:
+    """The kind of a failure, in the words of the report."""
     match attempt.step:
         case StepKind.PULL:
             return "ErrImagePull" if attempt.count == 1 else "ImagePullBackOff"
@@ -158,13 +160,13 @@ def _error_type(attempt: Attempt) -> str:
 def _config(spec: ServiceSpec, dialect: Dialect) -> dict[str, Any]:
     config: dict[str, Any] = {
         "image": spec.image.familiar,
-        "ports": [_port(port) for port in spec.ports],
+        "ports": [port_text(port) for port in spec.ports],
         "volumes": [
             f"{mount.source}:{mount.target}{':ro' if mount.read_only else ''}"
             for mount in spec.volumes
         ],
         "networks": [network.name for network in spec.networks],
-        "restart": _restart(spec),
+        "restart": restart_text(spec),
     }
     if spec.network_mode is not None:
         config["networkMode"] = spec.network_mode
@@ -173,13 +175,16 @@ def _config(spec: ServiceSpec, dialect: Dialect) -> dict[str, Any]:
     return config
 
 
-def _port(port: PortBinding) -> str:
+def port_text(port: PortBinding) -> str:
+    """A published port as compose writes it."""
     host = "" if port.host is None else str(port.host)
-    address = f"{port.host_ip}:" if port.host_ip else ""
+    host_ip = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip
+    address = f"{host_ip}:" if host_ip else ""
     published = f"{address}{host}:" if host or address else ""
     return f"{published}{port.container}/{port.protocol}"
 
 
-def _restart(spec: ServiceSpec) -> str:
+def restart_text(spec: ServiceSpec) -> str:
+    """A restart policy as compose writes it."""
     retries = spec.restart.retries_max
     return f"{spec.restart.name}:{retries}" if retries else str(spec.restart.name)
