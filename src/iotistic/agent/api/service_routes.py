@@ -112,8 +112,8 @@ class ServiceRoutes:
                 yield {
                     "timestamp": line.time_ns // 1_000_000,
                     "message": line.text,
-                    # What a service writes where says little: much of stderr is not an error.
-                    "level": "warn" if line.stderr else "info",
+                    # Where a service writes says little: much of stderr is no complaint.
+                    "level": "info",
                     "serviceId": row.service_id,
                     "serviceName": row.service_name,
                     "containerId": container_id,
