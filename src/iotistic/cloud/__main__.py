@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -155,12 +154,12 @@ def add(username: str, password_file: Any, data: Path, database: str | None) -> 
 )
 def address(data: Path) -> None:
     """Print where the cloud with this data folder listens."""
-    from iotistic.cloud.serving import ADDRESS_FILE
+    from iotistic.cloud.serving import running_url
 
-    try:
-        click.echo(json.loads((data / ADDRESS_FILE).read_bytes())["url"])
-    except (OSError, ValueError, KeyError) as error:
-        raise click.ClickException(f"no cloud runs with {data}") from error
+    url = running_url(data)
+    if url is None:
+        raise click.ClickException(f"no cloud runs with {data}")
+    click.echo(url)
 
 
 def _settings(**options: Any) -> Settings:

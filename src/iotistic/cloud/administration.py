@@ -13,17 +13,19 @@ from iotistic.cloud.clock import Clock
 from iotistic.cloud.durable_file import make_folder
 from iotistic.cloud.provisioning.replies import PublicFace
 from iotistic.cloud.server_key import load_server_key
-from iotistic.cloud.serving import hand_out_login
-from iotistic.cloud.settings import Settings
+from iotistic.cloud.serving import hand_out_login, running_url
+from iotistic.cloud.settings import DEFAULT_PORT, Settings
 from iotistic.model.reader import check_text
 
 LOCAL = "the server itself"
+NOT_RUNNING = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 
 async def offer_login(settings: Settings, *, clock: Clock) -> None:
     """Make a one-time login and hand it out."""
-    face = PublicFace(url=settings.public_url or f"{settings.scheme}://{settings.host}")
     await asyncio.to_thread(make_folder, settings.data)
+    running = await asyncio.to_thread(running_url, settings.data)
+    face = PublicFace(url=running or settings.public_url or NOT_RUNNING)
     server_key = await asyncio.to_thread(load_server_key, settings.data)
     async with open_cloud(
         settings.database_url, server_key=server_key, face=face, clock=clock

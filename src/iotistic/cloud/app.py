@@ -30,6 +30,7 @@ from iotistic.cloud.auth.users import Users
 from iotistic.cloud.clock import Clock
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import facts
+from iotistic.cloud.devices import log_routes
 from iotistic.cloud.devices import routes as device_routes
 from iotistic.cloud.devices.credentials import Credentials
 from iotistic.cloud.devices.fleet import Fleet
@@ -141,7 +142,7 @@ def _wire(
     audit_log = AuditLog(database, clock)
     attempts = Attempts(clock)
     passwords = Passwords()
-    users = Users(database, clock, audit_log=audit_log, passwords=passwords)
+    users = Users(database, clock, attempts=attempts, audit_log=audit_log, passwords=passwords)
     sessions = Sessions(
         database,
         clock,
@@ -201,6 +202,7 @@ def _application(services: Mapping[str, object], guardian: Guardian) -> Litestar
         list_audit,
         *auth_routes.HANDLERS,
         *device_routes.HANDLERS,
+        *log_routes.HANDLERS,
         *target_routes.HANDLERS,
     ]
     return Litestar(

@@ -56,6 +56,12 @@ class TooManyAttempts(TryAgain):
     code = "too-many-attempts"
 
 
+class TooSlow(TryAgain):
+    """The body did not arrive in time."""
+
+    code = "too-slow"
+
+
 # The first class that fits decides.
 STATUS: tuple[tuple[type[IotisticError], HTTPStatus], ...] = (
     (InvalidField, HTTPStatus.BAD_REQUEST),
@@ -66,6 +72,7 @@ STATUS: tuple[tuple[type[IotisticError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
     (Refused, HTTPStatus.FORBIDDEN),
+    (TooSlow, HTTPStatus.REQUEST_TIMEOUT),
     (TooManyAttempts, HTTPStatus.TOO_MANY_REQUESTS),
     (TryAgain, HTTPStatus.SERVICE_UNAVAILABLE),
 )

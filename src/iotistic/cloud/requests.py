@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Request
 from litestar.connection import ASGIConnection
 
-from iotistic.cloud.errors import TooLarge
+from iotistic.cloud.errors import TooLarge, TooSlow
 from iotistic.model.errors import InvalidField
 from iotistic.model.reader import decode_json
 
@@ -18,6 +20,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 AnyRequest = Request[Any, Any, Any]
 
 SMALL_BODY_BYTES_MAX = 256 * 1024
+READ_TIMEOUT_S = 60.0
 _OFF_LOOP_FROM_BYTES = 128 * 1024
 _GZIP = frozenset({"gzip", "x-gzip"})
 _INFLATE_WINDOW = 31
@@ -40,7 +43,31 @@ async def read_object(request: AnyRequest, *, bytes_max: int = SMALL_BODY_BYTES_
     return decode_json(data, bytes_max=bytes_max) if data else {}
 
 
+async def drain(request: AnyRequest, *, bytes_max: int) -> None:
+    """Read the body and forget it; what is beyond `bytes_max` is not even read."""
+    read = 0
+    async with _in_time():
+        async for chunk in request.stream():
+            read += len(chunk)
+            if read > bytes_max:
+                return
+
+
 async def _read(request: AnyRequest, bytes_max: int) -> bytes:
+    async with _in_time():
+        return await _read_body(request, bytes_max)
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            yield
+    except TimeoutError as error:
+        raise TooSlow(f"the body did not arrive within {READ_TIMEOUT_S:.0f} s") from error
+
+
+async def _read_body(request: AnyRequest, bytes_max: int) -> bytes:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding in _GZIP:
         return await _read_gzip(request, bytes_max)

@@ -31,6 +31,7 @@ ADDRESS_FILE = "cloud.json"
 FIRST_LOGIN_FILE = "first-login.json"
 BACKLOG = 512
 GRACE_S = 5
+CONNECTIONS_MAX = 4096
 
 _log = logging.getLogger("iotistic.cloud")
 
@@ -117,7 +118,7 @@ def _server(settings: Settings, cloud: Cloud) -> _Server:
             proxy_headers=settings.trust_proxy,
             forwarded_allow_ips="127.0.0.1,::1" if settings.trust_proxy else "",
             timeout_graceful_shutdown=GRACE_S,
-            h11_max_incomplete_event_size=None,
+            limit_concurrency=CONNECTIONS_MAX,
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
         )
@@ -147,6 +148,8 @@ async def _announce(
     token = await cloud.sessions.offer_one_time_login(only_first=True)
     if token is not None:
         await hand_out_login(token, url=url, data=settings.data, clock=clock)
+    else:
+        await asyncio.to_thread((settings.data / FIRST_LOGIN_FILE).unlink, missing_ok=True)
 
 
 async def hand_out_login(token: str, *, url: str, data: Path, clock: Clock) -> None:
@@ -163,6 +166,14 @@ async def hand_out_login(token: str, *, url: str, data: Path, clock: Clock) -> N
     content = {"url": setup, "token": token, "expiresAt": iso(clock() + ONE_TIME_SPAN_MS)}
     await asyncio.to_thread(write_private, path, canonical_json(content) + b"\n")
     _log.info("one-time login written", extra={"path": str(path), "minutes": minutes})
+
+
+def running_url(data: Path) -> str | None:
+    """Where the cloud with this data folder listens, as it wrote it down; None when none does."""
+    with contextlib.suppress(FileNotFoundError, ValueError, AttributeError):
+        found = msgspec.json.decode((data / ADDRESS_FILE).read_bytes()).get("url")
+        return found if isinstance(found, str) else None
+    return None
 
 
 def _withdraw(path: Path) -> None:

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from iotistic.cloud.access import Access, Caller
 from iotistic.cloud.audit import AuditLog
+from iotistic.cloud.auth.attempts import LOGIN_OF_ACCOUNT, Attempts
 from iotistic.cloud.auth.passwords import Passwords
 from iotistic.cloud.clock import Clock, iso
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import sessions, users
-from iotistic.cloud.errors import Unauthorized
+from iotistic.cloud.errors import Forbidden
 from iotistic.model.errors import Conflict, NotFound
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -26,10 +27,17 @@ class Users:
     """Adds, changes and removes people. There is always an active administrator."""
 
     def __init__(
-        self, database: Database, clock: Clock, *, audit_log: AuditLog, passwords: Passwords
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        attempts: Attempts,
+        audit_log: AuditLog,
+        passwords: Passwords,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._attempts = attempts
         self._audit = audit_log
         self._passwords = passwords
 
@@ -82,13 +90,16 @@ class Users:
             await self._record(connection, caller, "user-removed", row.username)
 
     async def change_password(self, caller: Caller, old: str, new: str) -> None:
-        """The caller's own; ends all their other sessions. Raises Unauthorized."""
-        async with self._database.read() as connection:
+        """The caller's own; ends all their other sessions. Raises Forbidden, TooManyAttempts."""
+        async with self._database.write() as connection:
+            # Who found a session must not find the password by trying here.
+            counted = await self._attempts.reserve(connection, LOGIN_OF_ACCOUNT, caller.username)
             row = await self._row(connection, caller.user_id)
         if not await self._passwords.matches(old, row.password_hash):
-            raise Unauthorized("the present password is wrong", code="wrong-login")
+            raise Forbidden("the present password is wrong", code="wrong-password")
         password_hash = await self._passwords.hash(new)
         async with self._database.write() as connection:
+            await self._attempts.forgive(connection, [counted])
             await connection.execute(
                 update(users)
                 .where(users.c.id == caller.user_id)

@@ -104,6 +104,8 @@ async def readmit_device(
             registered_at=now_ms,
             provisioning_key_id=provisioning_key_id,
             reprovision_until=None,
+            machine_hash=None,
+            cloned_at=None,
             **said.values(),
         )
         .returning(*devices.c)

@@ -28,7 +28,6 @@ from iotistic.model.words import Dialect
 PROMISE_MS_DEFAULT = 5 * MINUTE_MS
 PROMISE_MS_MAX = 24 * 60 * MINUTE_MS
 OFFLINE_AFTER_PROMISES = 3
-_CONTEXT = "current-state"
 _TEXT_LENGTH_MAX = 255
 _NAMES_OF_UUID = ("uuid", "deviceUuid")
 _ANY_UUID = re.compile(UUID.pattern, re.IGNORECASE)
@@ -79,7 +78,7 @@ class Reports:
             ).one()
             held = await self._held(connection, device.device_id)
             merged = await asyncio.to_thread(
-                self._merge, held.body_sealed if held else None, inner, device.dialect
+                self._merge, device, held.body_sealed if held else None, inner
             )
             await self._store(connection, device.device_id, merged, is_new=held is None)
             values: dict[str, Any] = {
@@ -102,7 +101,7 @@ class Reports:
             held = await self._held(connection, device_id)
         if held is None:
             raise NotFound("this device has not reported yet", code="no-report-yet")
-        document = await asyncio.to_thread(self._open, held.body_sealed)
+        document = await asyncio.to_thread(self._open, device_id, held.body_sealed)
         rest = {name: value for name, value in document.items() if name not in {"apps", "config"}}
         return {
             "apps": document.get("apps", {}),
@@ -134,9 +133,11 @@ class Reports:
             statement = update(table).where(table.c.device_id == device_id).values(values)
         await connection.execute(statement)
 
-    def _merge(self, sealed: bytes | None, inner: Mapping[str, Any], dialect: str) -> _Merged:
-        held = None if sealed is None else self._open(sealed)
-        if dialect == Dialect.O1:
+    def _merge(
+        self, device: DeviceCaller, sealed: bytes | None, inner: Mapping[str, Any]
+    ) -> _Merged:
+        held = None if sealed is None else self._open(device.device_id, sealed)
+        if device.dialect == Dialect.O1:
             envelope, document = Envelope(), merge_o1(held, inner)
         else:
             envelope, content = open_body(inner)
@@ -145,7 +146,7 @@ class Reports:
         if len(encoded) > BODY_BYTES_MAX:
             raise TooLarge("the report has grown beyond what is kept", remedy="report less")
         return _Merged(
-            sealed=self._server_key.seal(encoded, context=_CONTEXT),
+            sealed=self._server_key.seal(encoded, context=_context(device.device_id)),
             digest=hash_of(document),
             version=_integer(document.get("version")),
             seq=envelope.seq,
@@ -154,11 +155,15 @@ class Reports:
             machine_hash=_text(document.get("machine_hash"), length_max=64),
         )
 
-    def _open(self, sealed: bytes) -> dict[str, Any]:
+    def _open(self, device_id: int, sealed: bytes) -> dict[str, Any]:
         opened: dict[str, Any] = msgspec.json.decode(
-            self._server_key.open(sealed, context=_CONTEXT)
+            self._server_key.open(sealed, context=_context(device_id))
         )
         return opened
+
+
+def _context(device_id: int) -> str:
+    return f"current-state:{device_id}"
 
 
 def body_of(body: object, uuid: str) -> Mapping[str, Any]:

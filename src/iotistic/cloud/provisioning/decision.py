@@ -81,12 +81,13 @@ def admission(known: Known | None, proof: Proof, *, now_ms: int) -> Admission | 
 
 def _may_be_a_lost_reply(known: Known, proof: Proof, now_ms: int) -> bool:
     """A client that cannot sign gets a second reply, while the first is certainly unused."""
+    unused = known.authenticated_at is None or known.authenticated_at < known.registered_at
     return (
-        proof.dialect is Dialect.V2
+        unused
+        and proof.dialect is Dialect.V2
         and known.dialect is Dialect.V2
         and known.state is DeviceState.REGISTERED
         and not known.signs
         and not proof.signed
-        and known.authenticated_at is None
         and now_ms - known.registered_at <= LOST_REPLY_MS
     )

@@ -1,7 +1,8 @@
 """What a device should run: versions, history, deploys.
 
     draft    a target as an operator hands it in: checked with the device's own models (pure)
-    targets  versions and which of them is deployed
+    version  what a version looks like to operators and to devices (pure)
+    targets  adds versions, and decides which one is deployed
     routes   operators' and devices' calls
 
 The invariant: a device gets whole, valid, deployed versions only, and a version's number is

@@ -17,7 +17,8 @@ from iotistic.cloud.devices.credentials import Credentials
 from iotistic.cloud.devices.fleet import Fleet
 from iotistic.cloud.requests import AnyRequest, query_flag, read_json, read_object
 from iotistic.cloud.targets.draft import parse_draft, without_values
-from iotistic.cloud.targets.targets import Saved, Targets, nothing_yet
+from iotistic.cloud.targets.targets import Targets
+from iotistic.cloud.targets.version import Saved, nothing_yet
 from iotistic.model.canonical import same_etag
 from iotistic.model.reader import BODY_BYTES_MAX, Fields
 from iotistic.model.words import Dialect

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,45 +16,20 @@ from iotistic.cloud.audit import AuditLog
 from iotistic.cloud.clock import Clock, iso, optional_iso
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import device_targets, target_versions
-from iotistic.cloud.errors import ChangedMeanwhile
 from iotistic.cloud.server_key import ServerKey
 from iotistic.cloud.targets.draft import Draft
-from iotistic.model.canonical import canonical_json, etag_of, same_etag
+from iotistic.cloud.targets.version import (
+    Saved,
+    Served,
+    check_match,
+    encoded,
+    new_epoch_id,
+    nothing_yet,
+)
+from iotistic.model.canonical import canonical_json
 from iotistic.model.errors import Conflict, NotFound
-from iotistic.model.words import Dialect
 
 VERSIONS_KEPT = 100
-NO_VERSION_ETAG = '"0"'
-_CONTEXT = "target"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """A device's newest version, deployed or not. `version` None: it never had one."""
-
-    version: int | None = None
-    deployed_version: int | None = None
-    deployed_at: int | None = None
-    epoch: str | None = None
-    body: Mapping[str, Any]
-
-    @property
-    def etag(self) -> str:
-        """By which an operator says on which version a change builds."""
-        return NO_VERSION_ETAG if self.version is None else f'"{self.epoch}-{self.version}"'
-
-    @property
-    def needs_deployment(self) -> bool:
-        """Whether the newest version is staged only."""
-        return self.version is not None and self.version != self.deployed_version
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """What a device gets: the inner body as JSON, and its ETag."""
-
-    body: bytes
-    etag: str
 
 
 class Targets:
@@ -100,7 +73,7 @@ class Targets:
         async with self._database.write() as connection:
             await self._lock(connection, device.id)
             newest = await self._newest(connection, device.id)
-            _check(newest, if_match)
+            check_match(newest, if_match)
             if newest.version is None:
                 raise NotFound("this device has no target yet", code="no-target-yet")
             if newest.needs_deployment:
@@ -160,7 +133,8 @@ class Targets:
             row = (await connection.execute(query)).one_or_none()
         if row is None or row.served_sealed is None:
             return nothing_yet(device.dialect)
-        body = await asyncio.to_thread(self._server_key.open, row.served_sealed, context=_CONTEXT)
+        context = _context(device.device_id)
+        body = await asyncio.to_thread(self._server_key.open, row.served_sealed, context=context)
         return Served(body=body, etag=row.etag)
 
     async def _add(
@@ -174,13 +148,15 @@ class Targets:
         deploy: bool,
         if_match: str | None,
     ) -> Saved:
-        encoded = await asyncio.to_thread(canonical_json, body)
-        sealed = await asyncio.to_thread(self._server_key.seal, encoded, context=_CONTEXT)
+        content = await asyncio.to_thread(canonical_json, body)
+        sealed = await asyncio.to_thread(
+            self._server_key.seal, content, context=_context(device.id)
+        )
         try:
             async with self._database.write() as connection:
                 await self._lock(connection, device.id)
                 before = await self._newest(connection, device.id)
-                _check(before, if_match)
+                check_match(before, if_match)
                 version = (before.version or 0) + 1
                 await self._point_to(connection, device.id, version, before, new_epoch=new_epoch)
                 await connection.execute(
@@ -235,11 +211,11 @@ class Targets:
                 f"there is no version {version} of this target, or it is no longer kept",
                 code="no-such-version",
             )
-        body: dict[str, Any] = await asyncio.to_thread(self._open, row.body_sealed)
+        body: dict[str, Any] = await asyncio.to_thread(self._open, device_id, row.body_sealed)
         return body
 
-    def _open(self, sealed: bytes) -> Any:
-        return msgspec.json.decode(self._server_key.open(sealed, context=_CONTEXT))
+    def _open(self, device_id: int, sealed: bytes) -> Any:
+        return msgspec.json.decode(self._server_key.open(sealed, context=_context(device_id)))
 
     async def _point_to(
         self,
@@ -250,7 +226,7 @@ class Targets:
         *,
         new_epoch: bool,
     ) -> None:
-        epoch = _new_epoch() if before.epoch is None or new_epoch else before.epoch
+        epoch = new_epoch_id() if before.epoch is None or new_epoch else before.epoch
         table = device_targets
         values = {"latest_version": version, "epoch": epoch}
         statement: Any = insert(table).values(device_id=device_id, **values)
@@ -267,8 +243,8 @@ class Targets:
             "needs_deployment": False,
             "last_deployed_at": iso(now),
         }
-        served, etag = await asyncio.to_thread(_encoded, inner)
-        sealed = await asyncio.to_thread(self._server_key.seal, served, context=_CONTEXT)
+        served, etag = await asyncio.to_thread(encoded, inner)
+        sealed = await asyncio.to_thread(self._server_key.seal, served, context=_context(device.id))
         await connection.execute(
             update(device_targets)
             .where(device_targets.c.device_id == device.id)
@@ -311,29 +287,6 @@ class Targets:
         )
 
 
-def nothing_yet(dialect: str) -> Served:
-    """What a device gets before it has a target: nothing to run, and no opinion about it."""
-    inner: dict[str, Any] = {"apps": {}, "config": {}}
-    if dialect != Dialect.O1:
-        inner["version"] = None
-    body, etag = _encoded(inner)
-    return Served(body=body, etag=etag)
-
-
-def _encoded(inner: Mapping[str, Any]) -> tuple[bytes, str]:
-    return canonical_json(inner), etag_of(inner)
-
-
-def _check(newest: Saved, if_match: str | None) -> None:
-    if if_match is None:
-        return
-    fits = newest.version is not None if if_match.strip() == "*" else False
-    if not fits and not any(same_etag(newest.etag, one) for one in if_match.split(",")):
-        raise ChangedMeanwhile(
-            f"the target is at {newest.etag}, not at {if_match[:80]}",
-            remedy="read it again, and make the change on what is there now",
-        )
-
-
-def _new_epoch() -> str:
-    return secrets.token_hex(8)
+def _context(device_id: int) -> str:
+    # One device's target moved into another one's row does not open there.
+    return f"target:{device_id}"
