@@ -11,9 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import click
+from litestar.handlers import HTTPRouteHandler
 
 from iotistic.agent.setting_list import ALIASES, SETTINGS
 from iotistic.cli.app import iotctl
+from iotistic.cloud import health
+from iotistic.cloud.__main__ import main as server
+from iotistic.cloud.access import Access
+from iotistic.cloud.audit import list_audit
+from iotistic.cloud.auth import routes as auth
+from iotistic.cloud.devices import routes as devices
+from iotistic.cloud.provisioning import routes as provisioning
+from iotistic.cloud.targets import routes as targets
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 BEGIN = "<!-- from the code: python -m scripts.reference -->"
@@ -45,6 +54,12 @@ def commands() -> str:
     return "\n\n".join(_command(path, command) for path, command in walk(iotctl, "iotctl"))
 
 
+def server_commands() -> str:
+    """Every command of `iotistic-cloud`."""
+    found = walk(server, "iotistic-cloud")
+    return "\n\n".join(_command(path, command) for path, command in found)
+
+
 def walk(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
     """All commands below a group in the order of its help, other names of one left out."""
     context = click.Context(group, info_name=path)
@@ -61,6 +76,29 @@ def walk(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
             yield below, command
 
 
+def endpoints() -> str:
+    """Every endpoint of the cloud, as a table."""
+    handlers = [
+        *(("", handler) for handler in health.HANDLERS),
+        *(("/api", handler) for handler in provisioning.HANDLERS),
+        *(("/api/v1", handler) for handler in auth.HANDLERS),
+        *(("/api/v1", handler) for handler in devices.HANDLERS),
+        *(("/api/v1", handler) for handler in targets.HANDLERS),
+        ("/api/v1", list_audit),
+    ]
+    rows = ["| request | for | |", "| --- | --- | --- |"]
+    rows += [row for prefix, handler in handlers for row in _endpoint(prefix, handler)]
+    return "\n".join(rows)
+
+
+def _endpoint(prefix: str, handler: HTTPRouteHandler) -> Iterator[str]:
+    access = str(handler.opt.get("access", Access.PUBLIC)).replace("-leaving", "")
+    for path in sorted(handler.paths):
+        address = prefix + re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
+        for method in sorted(handler.http_methods):
+            yield f"| `{method} {address}` | {access} | {_cell(_prose(handler.fn.__doc__ or ''))} |"
+
+
 def _command(path: str, command: click.Command) -> str:
     context = click.Context(command, info_name=path)
     pieces = command.collect_usage_pieces(context)
@@ -71,7 +109,7 @@ def _command(path: str, command: click.Command) -> str:
         record
         for parameter in command.get_params(context)
         if isinstance(parameter, click.Option)
-        and parameter.name != "help"
+        and "--help" not in parameter.opts
         and (record := parameter.get_help_record(context))
     ]
     if options:
@@ -89,7 +127,12 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-PARTS: Mapping[str, Callable[[], str]] = {"settings.md": settings_table, "iotctl.md": commands}
+PARTS: Mapping[str, Callable[[], str]] = {
+    "cloud-api.md": endpoints,
+    "iotctl.md": commands,
+    "iotistic-cloud.md": server_commands,
+    "settings.md": settings_table,
+}
 
 
 def renewed(page: str, text: str) -> str:

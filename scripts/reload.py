@@ -16,7 +16,7 @@ LOOK_EVERY_S = 0.5
 STOP_S = 10.0
 
 COMMANDS: Mapping[str, Sequence[str]] = {
-    "cloud": ("iotistic-cloud", "--data", str(DATA / "cloud")),
+    "cloud": ("iotistic-cloud", "serve", "--data", str(DATA / "cloud")),
     "agent": ("iotistic-agent",),
 }
 # What both are made of: a change there concerns both.

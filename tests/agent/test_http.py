@@ -208,13 +208,18 @@ async def test_bytes_are_counted_both_ways_by_purpose() -> None:
 async def test_health_is_found_where_new_and_where_older_clouds_have_it(
     paths: tuple[str, ...],
 ) -> None:
+    asked = []
+
     async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
         if request.path in paths:
             return web.json_response({"status": "ok"})
         return web.Response(status=404)
 
     async with serving(answer) as url, client(url) as http:
         await http.health()
+
+    assert asked[-1] in paths
 
 
 class TestTrust:
