@@ -11,7 +11,7 @@ from blockbuster import blockbuster_ctx
 
 from scripts.support import images
 from scripts.support.engine_http import EngineHttp
-from scripts.support.private_docker import NoPrivateDocker, private_docker
+from scripts.support.private_docker import NoPrivateDocker, PrivateDocker, private_docker
 
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
 
@@ -45,6 +45,19 @@ def docker_host() -> Iterator[str]:
             _not_to_be_had(f"no Docker Engine: {error}")
         else:
             yield host
+
+
+@pytest.fixture
+def own_docker() -> Iterator[PrivateDocker]:
+    """A Docker Engine that is this test's alone, with our test images: it may be stopped."""
+    with ExitStack() as stack:
+        try:
+            docker = stack.enter_context(private_docker())
+            images.load(docker.host)
+        except (NoPrivateDocker, images.BusyboxMissing) as error:
+            _not_to_be_had(f"no Docker Engine: {error}")
+        else:
+            yield docker
 
 
 def _not_to_be_had(why: str) -> None:

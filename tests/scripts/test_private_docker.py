@@ -11,12 +11,9 @@ import pytest
 
 from scripts.support import images
 from scripts.support.engine_http import EngineHttp
-from scripts.support.private_docker import private_docker, why_not
+from scripts.support.private_docker import private_docker
 
-pytestmark = [
-    pytest.mark.docker,
-    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
-]
+pytestmark = pytest.mark.docker
 
 
 def firewall() -> str:

@@ -15,8 +15,7 @@ from iotistic.engines.simulated import SimulatedEngine, SimulatedImage
 from iotistic.model.errors import EngineUnavailable
 from iotistic.model.service import RestartName, RestartPolicy
 from iotistic.model.words import ContainerState
-from scripts.support import images
-from scripts.support.private_docker import PrivateDocker, private_docker, why_not
+from scripts.support.private_docker import PrivateDocker
 from tests.engines.builders import eventually, request
 
 UUID = "5a7c0f1e-0000-4000-8000-000000000001"
@@ -57,18 +56,7 @@ class Real:
         self._docker.start()  # not by a thread: the engine ends with the one that started it
 
 
-@pytest.fixture(
-    params=[
-        "simulated",
-        pytest.param(
-            "docker",
-            marks=[
-                pytest.mark.docker,
-                pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
-            ],
-        ),
-    ]
-)
+@pytest.fixture(params=["simulated", pytest.param("docker", marks=pytest.mark.docker)])
 async def site(request: pytest.FixtureRequest, clock: SystemClock) -> AsyncIterator[Restartable]:
     if request.param == "simulated":
         simulated = Simulated(clock)
@@ -77,11 +65,9 @@ async def site(request: pytest.FixtureRequest, clock: SystemClock) -> AsyncItera
         )
         yield simulated
         return
-    with private_docker() as docker:
-        images.load(docker.host)
-        real = Real(docker)
-        yield real
-        await real.engine.close()
+    real = Real(request.getfixturevalue("own_docker"))
+    yield real
+    await real.engine.close()
 
 
 async def states(engine: Engine) -> dict[str, ContainerState]:

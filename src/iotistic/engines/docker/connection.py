@@ -182,10 +182,7 @@ class Connection:
             )
         except aiodocker.DockerError as error:
             if error.status == _NOT_CONNECTED:
-                raise EngineUnavailable(
-                    f"no container engine answers at {self._host.url}",
-                    remedy="start Docker, or set DOCKER_HOST",
-                ) from error
+                raise self._not_connected(error.message) from error
             if "client version" in error.message:
                 self._info = None  # another engine than the one we agreed with
                 raise EngineUnavailable(error.message) from error
@@ -196,6 +193,17 @@ class Connection:
             ) from error
         except (ValueError, KeyError, TypeError) as error:  # an error body that is not one
             raise EngineUnavailable(f"the engine's answer to {method} /{path} is odd") from error
+
+    def _not_connected(self, text: str) -> EngineUnavailable:
+        if "Permission denied" in text:
+            return EngineUnavailable(
+                f"the container engine at {self._host.url} may not be used by this user",
+                remedy="add the user to the group docker, or run the agent as root",
+            )
+        return EngineUnavailable(
+            f"no container engine answers at {self._host.url}",
+            remedy="start Docker, or set DOCKER_HOST",
+        )
 
 
 def decode(content: bytes, kind: type[T], *, what: str) -> T:
