@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import ssl
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import click
 
-from iotistic.cli.failure import Failure
-from iotistic.cli.fleet_file import current_login
 from iotistic.cli.lazy import Group
 from iotistic.cli.session import Session
 from iotistic.cli.table import Cell, Style
@@ -49,29 +44,9 @@ def create(session: Session, label: str, fleet_id: str | None, devices: int, day
             ]
         )
         session.out.message("The key is shown this once. On a device, with the key on stdin:")
-        session.out.message(f"  {_command(found)}")
+        session.out.message(f"  {found['command']}")
 
     session.out.show(reply, render)
-
-
-def _command(found: dict[str, Any]) -> str:
-    """How a device joins, with the pin of a private authority where there is one."""
-    login = current_login(os.environ)
-    endpoint = found.get("apiEndpoint") or login.url
-    pin = found.get("caPin")
-    if pin is None and login.ca_cert is not None:
-        pin = pin_of(login.ca_cert)
-    return f"iotctl provision --key-file - --api {endpoint}" + (f" --ca-pin {pin}" if pin else "")
-
-
-def pin_of(pem: str) -> str:
-    """`sha256:` and the hash of the first certificate of a PEM text."""
-    end = "-----END CERTIFICATE-----"
-    try:
-        der = ssl.PEM_cert_to_DER_cert(pem[: pem.index(end) + len(end)].strip())
-    except ValueError as error:
-        raise Failure("the certificate of the login is not PEM") from error
-    return f"sha256:{hashlib.sha256(der).hexdigest()}"
 
 
 @keys.command("list")
