@@ -29,6 +29,9 @@ _SPACING_PER_LOOK = 3.0
 """A round that follows at once waits this many times as long as the last look took, so that
 looking never takes more than a quarter of the time, whatever the engine's speed."""
 FULL_LOOK_EVERY_S = 600.0
+EVENT_ECHOES_S = (0.2, 2.0)
+"""How long after an event to look once more. Docker says "die" before its listing does: a look at
+the event alone may see the container still running, and no other event would follow."""
 _ENGINE_RETRY_CAP_S = 30.0
 _MAKES_RESOURCES_STALE = (
     StepKind.PULL,
@@ -80,6 +83,7 @@ class StateReconciler:
         self._full_look_at_s = 0.0
         self._look_took_s = 0.0
         self._engine_failures = 0
+        self._echoes_s: tuple[float, ...] = ()
         self._offer_lock = asyncio.Lock()
 
     @property
@@ -226,9 +230,10 @@ class StateReconciler:
             self.wake()
         if decided.settled and decided_for is not None:
             await self._mark_applied(decided_for)
-        asked_s = decided.ask_again_s
-        until_s = self._interval_s()
-        return until_s if asked_s is None else min(until_s, max(0.0, asked_s - world.now_s))
+        self._echoes_s = tuple(at_s for at_s in self._echoes_s if at_s > world.now_s)
+        due_s = [*self._echoes_s, *(() if decided.ask_again_s is None else (decided.ask_again_s,))]
+        spans_s: list[float] = [max(0.0, at_s - world.now_s) for at_s in due_s]
+        return min(self._interval_s(), *spans_s, FULL_LOOK_EVERY_S)
 
     async def _look_and_plan(self) -> tuple[World, Plan]:
         started_s = self._clock.now_s()
@@ -290,6 +295,8 @@ class StateReconciler:
                     failures = 0
                     if event.kind in ("network", "volume"):
                         self._full_look = True
+                    now_s = self._clock.now_s()
+                    self._echoes_s = tuple(now_s + span_s for span_s in EVENT_ECHOES_S)
                     self.wake()
             except IotisticError as error:
                 self._log.debug("engine events broke off", code=error.code)
