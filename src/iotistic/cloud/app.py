@@ -111,9 +111,9 @@ async def open_cloud(
     # Alembic is needed here alone: not in memory for the rest of the process's life.
     from iotistic.cloud.db.migrate import migrate
 
+    await asyncio.to_thread(migrate, database_url)
     database = Database(database_url)
     try:
-        await migrate(database)
         async with database.write() as connection:
             await _check_key(connection, server_key)
         cloud = _wire(database, server_key=server_key, face=face, clock=clock, key_bits=key_bits)

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from sqlalchemy import event, text
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -21,7 +21,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
 )
-_WRITES = "iotistic_writes"
+WRITES = "iotistic_writes"
+"""The execution option of connections whose transactions write."""
 
 
 class DatabaseUnavailable(Unavailable):
@@ -44,8 +45,7 @@ class Database:
         # of a second each time. Waiting in line here is fair and wakes at once.
         self._turn = asyncio.Lock() if self.is_sqlite else None
         if self.is_sqlite:
-            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
-            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+            prepare_sqlite(self._engine.sync_engine)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -54,7 +54,7 @@ class Database:
             async with self._engine.begin() as connection:
                 yield connection
         except OperationalError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -67,11 +67,11 @@ class Database:
                 await stack.enter_async_context(self._turn)
             try:
                 connection = await stack.enter_async_context(self._engine.connect())
-                await connection.execution_options(**{_WRITES: True})
+                await connection.execution_options(**{WRITES: True})
                 async with connection.begin():
                     yield connection
             except OperationalError as error:
-                raise _unavailable(error) from error
+                raise unavailable(error) from error
 
     async def ping(self) -> None:
         """Return when the database answers. Raises DatabaseUnavailable."""
@@ -83,14 +83,21 @@ class Database:
         await self._engine.dispose()
 
 
-def _unavailable(error: OperationalError) -> DatabaseUnavailable:
+def unavailable(error: OperationalError) -> DatabaseUnavailable:
+    """What a failed statement looks like to everybody else."""
     # The driver's text may quote the statement and its values: it stays in the chain, for us.
     return DatabaseUnavailable(
         f"the database does not answer ({type(error.orig).__name__})", retry_after_s=2
     )
 
 
-def _prepare_sqlite(connection: Any, _: Any) -> None:
+def prepare_sqlite(engine: Engine) -> None:
+    """Make every connection durable and strict, and every transaction begin as it should."""
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+
+
+def _set_pragmas(connection: Any, _: Any) -> None:
     # The driver's own way to begin transactions is late and deferred: ours below instead.
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -99,8 +106,8 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin(connection: Connection) -> None:
     # IMMEDIATE: a transaction that reads first and writes later would otherwise fail when another
     # one wrote in between, without waiting.
-    writes = connection.get_execution_options().get(_WRITES, False)
+    writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.engine import Connection
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.pool import NullPool
 
-from iotistic.cloud.db.database import Database
-from iotistic.model.errors import Refused
+from iotistic.cloud.db.database import WRITES, prepare_sqlite, unavailable
+from iotistic.model.errors import InvalidField, Refused
 
+HEAD = "head"
 _FOLDER = Path(__file__).parent / "migrations"
+# Alembic does not await: these are the drivers that do not either.
+_DRIVERS = {"sqlite": "sqlite"}
 
 
 class DatabaseTooNew(Refused):
@@ -23,24 +28,36 @@ class DatabaseTooNew(Refused):
     code = "database-too-new"
 
 
-async def migrate(database: Database, *, to: str = "head") -> None:
-    """Run the migrations that are missing, all in one transaction. Raises DatabaseTooNew.
+def migrate(url: str, *, to: str = HEAD) -> None:
+    """Run the migrations that are missing, all in one transaction; blocks.
 
     The transaction holds the database's write lock from its first statement on, so of two
-    processes that start at once the second waits and then finds nothing left to do.
+    processes that start at once the second waits and then finds nothing left to do. Raises
+    DatabaseTooNew, DatabaseUnavailable, InvalidField.
     """
-    config = await asyncio.to_thread(_config)
-    async with database.write() as connection:
-        await connection.run_sync(_upgrade, config, to)
+    try:
+        parsed = make_url(url)
+        driver = _DRIVERS[parsed.get_backend_name()]
+    except (ArgumentError, KeyError) as error:
+        expected = f"a URL of {' or '.join(_DRIVERS)}"
+        # Not shown: a URL of a database may hold a password.
+        raise InvalidField("--database", expected=expected, found=url, secret=True) from error
+    engine = create_engine(parsed.set(drivername=driver), poolclass=NullPool)
+    prepare_sqlite(engine)
+    try:
+        with engine.connect() as connection:
+            writing = connection.execution_options(**{WRITES: True})
+            with writing.begin():
+                _upgrade(writing, to)
+    except OperationalError as error:
+        raise unavailable(error) from error
+    finally:
+        engine.dispose()
 
 
-def _config() -> Config:
+def _upgrade(connection: Connection, to: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
-    return config
-
-
-def _upgrade(connection: Connection, config: Config, to: str) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     found = set(MigrationContext.configure(connection).get_current_heads())
     if unknown := found - known:
