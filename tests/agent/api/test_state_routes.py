@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -28,6 +29,13 @@ async def test_the_plan_says_what_waits_and_why(api: Served) -> None:
     (found,) = plan["waits"] or plan["steps"]
     assert (found["appId"], found["serviceId"], found["serviceName"]) == (SHOP, 1, "web")
     assert found["subject"] == f"{SHOP}/service/1"
+
+
+async def test_many_who_ask_for_the_plan_do_not_each_cost_a_look(api: Served) -> None:
+    await api.box.given_target(target(service("web", "1")))
+    before = api.box.engine.calls["containers"]
+    await asyncio.gather(*(api.unix.ok("/v1/plan") for _ in range(30)))
+    assert api.box.engine.calls["containers"] - before < 10
 
 
 async def test_a_changed_variable_is_named_and_not_told(api: Served) -> None:

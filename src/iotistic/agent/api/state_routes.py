@@ -20,6 +20,7 @@ class StateRoutes:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        self._looking = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
         """What is answered here."""
@@ -34,10 +35,19 @@ class StateRoutes:
         """What is decided after a fresh look; after the last one while the engine is away."""
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S):
-                await self._rooms.reconciler.look()
+                await self._fresh_look()
         except (EngineUnavailable, TimeoutError) as error:
             self._rooms.log.debug("no fresh look for a plan", error=error)
         return json_reply(plan_json(self._rooms.facts()))
+
+    async def _fresh_look(self) -> None:
+        # However many ask at once, the engine is asked twice at most: the second look after a
+        # request has certainly begun after it.
+        reconciler = self._rooms.reconciler
+        fresh_from = reconciler.snapshot().rounds + 2
+        async with self._looking:
+            if reconciler.snapshot().rounds < fresh_from:
+                await reconciler.look()
 
     async def target(self, _: web.Request) -> web.Response:
         """The target as it was accepted."""
