@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
@@ -49,6 +50,19 @@ async def test_a_backup_comes_back_and_the_identity_of_now_stays(
     db = sqlite3.connect(old)
     assert db.execute("SELECT value FROM setting").fetchall() == [("now",)]
     db.close()
+
+
+async def test_others_go_on_meanwhile(store: Store, tmp_path: Path) -> None:
+    backup = tmp_path / "backup.sqlite"
+    await store.backup(backup)
+    restoring = asyncio.create_task(store.restore(backup))
+    looks = 0
+    while not restoring.done():
+        assert await store.settings() == {"LOG_LEVEL": "then"}
+        await store.set_setting("LOG_LEVEL", "then")
+        looks += 1
+    await restoring
+    assert looks > 0
 
 
 async def test_a_backup_is_one_file_for_its_owner_and_overwrites_nothing(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from iotistic.agent.store import database
 from iotistic.agent.store.errors import DatabaseLocked, DatabaseNewer, DatabaseUnusable
 from iotistic.agent.store.migrations import NEWEST
 from iotistic.agent.store.records import Identity
@@ -184,11 +185,9 @@ async def test_a_restored_backup_is_not_mixed_with_the_log_of_what_it_replaced(
     tmp_path: Path, off: Identity
 ) -> None:
     """Somebody copies yesterday's file into place while the agent, which was killed, left a log."""
-    path, saved = database_in(tmp_path), tmp_path / "saved.sqlite"
-    shutil.copy(path, saved)
-    path.unlink()
-    killed = tmp_path / "killed"
+    path, saved, killed = database_in(tmp_path), tmp_path / "saved.sqlite", tmp_path / "killed"
     async with opened(tmp_path) as store:
+        await store.backup(saved)
         await store.set_setting("LOG_LEVEL", "of today")
         shutil.copytree(path.parent, killed / "data")  # what a kill leaves: a log not yet moved in
     assert database_in(killed).with_name("device.sqlite-wal").stat().st_size > 0
@@ -206,6 +205,26 @@ async def test_a_restored_backup_is_not_mixed_with_the_log_of_what_it_replaced(
     async with opened(tmp_path / "again") as store:
         assert await store.settings() == {"LOG_LEVEL": "newest"}
         assert codes(store) == []
+
+
+async def test_a_restored_backup_is_paired_in_the_file_itself_or_not_at_all(
+    tmp_path: Path, off: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a reader in the way the new id would stay in the log, and the log would look strange."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    with sqlite3.connect(database_in(tmp_path)) as db:
+        db.execute("UPDATE device SET creationId = 'of yesterday'")
+    db.close()
+    reader = sqlite3.connect(database_in(tmp_path), isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM device").fetchall()
+    with pytest.raises(Unavailable):
+        async with opened(tmp_path):
+            pass
+    reader.close()
+    async with opened(tmp_path) as store:
+        assert same_device(store.identity, off)
+        assert await store.settings() == {"LOG_LEVEL": "debug"}
 
 
 async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, off: Identity) -> None:

@@ -32,6 +32,10 @@ def write_backup(connection: sqlite3.Connection, file: Path) -> None:
             connection.backup(copy)
             # A single file, without the log beside it that the original has.
             copy.execute("PRAGMA journal_mode = DELETE").fetchone()
+            # An id of its own: put into place by hand beside the log that a killed agent left,
+            # it is seen by this that the log is not its own.
+            device_table.write_creation_id(copy, secrets.token_hex(16))
+            copy.commit()
         sync_file(temporary)
         temporary.rename(file)
     finally:
@@ -56,16 +60,23 @@ def prepare(files: StateFiles, file: Path, uuid: str) -> None:
             remedy="restore it on that device",
         )
     files.fresh.with_name(f"{files.fresh.name}-journal").unlink(missing_ok=True)
-    create_owner_only(files.fresh)
-    shutil.copyfile(file, files.fresh)
     try:
-        with contextlib.closing(connect(files.fresh, wal=False)) as copy:
-            check(copy)
-            migrate(copy)
-            device_table.write_creation_id(copy, secrets.token_hex(16))
+        _verified_copy(file, files.fresh)
     except (sqlite3.DatabaseError, DatabaseCorrupt) as error:
         files.fresh.unlink(missing_ok=True)
         raise DatabaseUnusable(f"{file} cannot be used: {error}") from error
+    except OSError:
+        files.fresh.unlink(missing_ok=True)
+        raise
+
+
+def _verified_copy(file: Path, copy: Path) -> None:
+    create_owner_only(copy)
+    shutil.copyfile(file, copy)
+    with contextlib.closing(connect(copy, wal=False)) as connection:
+        check(connection)
+        migrate(connection)
+        device_table.write_creation_id(connection, secrets.token_hex(16))
 
 
 def put_into_place(files: StateFiles, *, wall_ms: int) -> Path | None:

@@ -53,7 +53,8 @@ class Store:
         self._crypto = crypto
         self._clock = clock
         self._machine = machine
-        self._writing = asyncio.Lock()
+        self._writing = asyncio.Lock()  # what is done in several parts, one after the other
+        self._connected = asyncio.Lock()  # held while the connection is exchanged, too
         self._take(opened)
 
     def _take(self, opened: Opened) -> None:
@@ -147,10 +148,11 @@ class Store:
             return self._target
 
     async def _read_target(self) -> StoredTarget | None:
-        kept = await self._worker.run(
-            lambda: (
-                target_table.read_target(self._connection),
-                target_table.load_last_target(self._files.last_target, self._identity.uuid),
+        path, uuid = self._files.last_target, self._identity.uuid
+        kept = await self._read(
+            lambda db: (
+                target_table.read_target(db),
+                target_table.load_last_target(path, uuid),
             )
         )
         for sealed in kept:
@@ -269,7 +271,8 @@ class Store:
                 spent_key_hash=spent_key_hash,
             )
             await self._worker.run(lambda: reset_file.save(self._files.reset, journal))
-            await self._reopen()
+            async with self._connected:
+                await self._reopen()
 
     async def backup(self, file: Path) -> None:
         """Write a copy of the database to a new file of mode 0600.
@@ -277,7 +280,7 @@ class Store:
         Its secrets stay sealed: it is of use on this device only, which has the key.
         Raises Conflict (`file-exists`).
         """
-        await self._worker.run(lambda: backup.write_backup(self._connection, file))
+        await self._read(lambda db: backup.write_backup(db, file))
 
     async def restore(self, file: Path) -> Path | None:
         """Put a backup into the place of the database, which is kept under the name returned.
@@ -289,7 +292,7 @@ class Store:
         return await self._worker.finish(self._restore(file))
 
     async def _restore(self, file: Path) -> Path | None:
-        async with self._writing:
+        async with self._writing, self._connected:
             uuid = self._identity.uuid
             await self._worker.run(lambda: backup.prepare(self._files, file, uuid))
             await self._worker.run(self._connection.close)
@@ -311,14 +314,16 @@ class Store:
     # -- the thread
 
     async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._worker.run(lambda: read(self._connection))
+        async with self._connected:
+            return await self._worker.run(lambda: read(self._connection))
 
     async def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
         def committed() -> None:
             with transaction(self._connection):
                 write(self._connection)
 
-        await self._worker.run(committed)
+        async with self._connected:
+            await self._worker.run(committed)
 
 
 def _lock(files: StateFiles, held: contextlib.ExitStack) -> None:
