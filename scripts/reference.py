@@ -5,24 +5,23 @@ A page keeps what stands outside of its two marks. A test tells when a page is b
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from litestar.handlers import HTTPRouteHandler
 
+from iotistic import cloud
 from iotistic.agent.setting_list import ALIASES, SETTINGS
 from iotistic.cli.app import iotctl
-from iotistic.cloud import health
 from iotistic.cloud.__main__ import main as server
 from iotistic.cloud.access import Access
 from iotistic.cloud.audit import list_audit
-from iotistic.cloud.auth import routes as auth
-from iotistic.cloud.devices import routes as devices
-from iotistic.cloud.provisioning import routes as provisioning
-from iotistic.cloud.targets import routes as targets
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 BEGIN = "<!-- from the code: python -m scripts.reference -->"
@@ -79,16 +78,26 @@ def walk(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
 def endpoints() -> str:
     """Every endpoint of the cloud, as a table."""
     handlers = [
-        *(("", handler) for handler in health.HANDLERS),
-        *(("/api", handler) for handler in provisioning.HANDLERS),
-        *(("/api/v1", handler) for handler in auth.HANDLERS),
-        *(("/api/v1", handler) for handler in devices.HANDLERS),
-        *(("/api/v1", handler) for handler in targets.HANDLERS),
-        ("/api/v1", list_audit),
+        (_PREFIXES.get(module.__name__, "/api/v1"), handler)
+        for module in _route_modules()
+        for handler in module.HANDLERS
     ]
+    handlers.append(("/api/v1", list_audit))
     rows = ["| request | for | |", "| --- | --- | --- |"]
     rows += [row for prefix, handler in handlers for row in _endpoint(prefix, handler)]
     return "\n".join(rows)
+
+
+_PREFIXES = {"iotistic.cloud.health": "", "iotistic.cloud.provisioning.routes": "/api"}
+
+
+def _route_modules() -> Iterator[Any]:
+    """The modules that say which routes they answer, as `cloud.app` takes them up."""
+    for found in pkgutil.walk_packages(cloud.__path__, "iotistic.cloud."):
+        if not found.name.startswith(("iotistic.cloud.db", "iotistic.cloud.__main__")):
+            module = importlib.import_module(found.name)
+            if hasattr(module, "HANDLERS"):
+                yield module
 
 
 def _endpoint(prefix: str, handler: HTTPRouteHandler) -> Iterator[str]:

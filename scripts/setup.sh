@@ -93,7 +93,7 @@ ensure_venv() {
 
 _make_venv() {
     local locked_before=$1 locked_wanted=$2 python
-    local pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet)
+    local pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet --quiet)
     if [ "${locked_before% *}" != "$root" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
         python=$(_find_python) || return 1
         say "Making a virtual environment in .venv with $("$python" --version)"
