@@ -121,22 +121,29 @@ async def test_a_damaged_database_is_set_aside_and_nobody_has_to_provision(
     assert path.with_name(aside).stat().st_mode & 0o077 == 0
 
 
-async def test_damage_in_one_place_leaves_what_persons_told_the_device(
-    tmp_path: Path, off: Identity
-) -> None:
-    path = database_in(tmp_path)
-    with sqlite3.connect(path) as db:
-        page, size = (
-            db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'target_state'").fetchone()[
-                0
-            ],
-            db.execute("PRAGMA page_size").fetchone()[0],
-        )
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+def damage_table(path: Path, table: str) -> None:
+    db = sqlite3.connect(path)
+    (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    (size,) = db.execute("PRAGMA page_size").fetchone()
     db.close()
     with path.open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\xff" * size)
+
+
+async def test_damage_where_nobody_looks_at_a_start_is_found_all_the_same(
+    tmp_path: Path, off: Identity
+) -> None:
+    damage_table(database_in(tmp_path), "anomaly_detections")
+    async with opened(tmp_path) as store:
+        assert same_device(store.identity, off)
+        assert codes(store) == ["database-corrupt", "database-corrupt"]
+
+
+async def test_damage_in_one_place_leaves_what_persons_told_the_device(
+    tmp_path: Path, off: Identity
+) -> None:
+    damage_table(database_in(tmp_path), "target_state")
     async with opened(tmp_path) as store:
         assert same_device(store.identity, off)
         assert await store.target() == replace(target(), etag=None)
