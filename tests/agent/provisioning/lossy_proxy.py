@@ -14,8 +14,8 @@ _TIMEOUT_S = 30.0
 
 
 class LossyProxy:
-    """TCP between an agent and a cloud on this machine. `lose[end]` counts the replies to lose to
-    requests whose path ends so; with `hold` the connection then stays open, as in a network that swallows packets.
+    """TCP between an agent and a cloud on this machine. `lose[path]` counts the replies to lose;
+    with `hold` the connection then stays open, as in a network that swallows packets.
     """
 
     def __init__(self, target: str) -> None:
@@ -54,9 +54,8 @@ class LossyProxy:
                 if not _whole(request):
                     cloud.sendall(client.recv(_CHUNK))
                 reply = cloud.recv(_CHUNK)
-                ends = [end for end, count in self.lose.items() if count and path.endswith(end)]
-                if ends:
-                    self.lose[ends[0]] -= 1
+                if self.lose[path] > 0:
+                    self.lose[path] -= 1
                     self.lost.set()
                     if self.hold:
                         self._released.wait(_TIMEOUT_S)

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.system
 
 EXCHANGE = "/api/provisioning/v2/key-exchange"
 REGISTER = "/api/provisioning/v2/register"
-STATE = "/state"
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +127,7 @@ def test_replies_that_are_lost_on_the_way_cost_no_second_device(
     joined_once(cloud, key, uuid)
 
 
-@pytest.mark.parametrize("path", [EXCHANGE, REGISTER, STATE])
+@pytest.mark.parametrize("path", [EXCHANGE, REGISTER])
 def test_an_agent_killed_between_request_and_reply_comes_back_as_the_same_device(
     tmp_path: Path, cloud: Cloud, key: str, proxy: LossyProxy, path: str
 ) -> None:
