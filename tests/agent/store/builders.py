@@ -22,6 +22,7 @@ from iotistic.agent.store.store import Store
 from iotistic.agent.store.target_table import target_hash
 from iotistic.model.secret import Secret
 from iotistic.model.words import Dialect
+from iotistic.planner.world import Intent, IntentKind
 
 MACHINE = "m" * 64
 SECRET_WORDS = ("api-key-17", "mqtt-password-17", "provisioning-key-17", "hunter2", "BEGIN PRIVATE")
@@ -73,6 +74,9 @@ async def no_crypto(operation: Operation, _: Mapping[str, Any], /) -> Mapping[st
 
 def database_in(folder: Path) -> Path:
     return folder / "data" / "device.sqlite"
+
+
+STOP = Intent(kind=IntentKind.STOP, app_id=1001, service_id="1", at_ms=5)
 
 
 def opened(
@@ -141,3 +145,16 @@ def target(version: int = 1, image: str = "web:1") -> StoredTarget:
         state_hash=target_hash(apps, config),
         received_at_ms=1_700_000_000_000,
     )
+
+
+def same_device(one: Identity, other: Identity) -> bool:
+    """Equal but for what pairs the file with its database."""
+    return replace(one, creation_id="") == replace(other, creation_id="")
+
+
+def codes(store: Store) -> list[str]:
+    return [finding.code for finding in store.findings]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in database_in(folder).parent.iterdir())

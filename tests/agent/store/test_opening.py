@@ -16,17 +16,18 @@ from iotistic.agent.store.migrations import NEWEST
 from iotistic.agent.store.records import Identity
 from iotistic.agent.store.store import Store
 from iotistic.model.errors import Unavailable
-from iotistic.planner.world import Intent, IntentKind
 from tests.agent.store.builders import (
+    STOP,
     BootClock,
+    codes,
     database_in,
+    names,
     no_crypto,
     opened,
     provisioned,
+    same_device,
     target,
 )
-
-STOP = Intent(kind=IntentKind.STOP, app_id=1001, service_id="1", at_ms=5)
 
 
 @pytest.fixture
@@ -39,31 +40,6 @@ async def before(tmp_path: Path) -> AsyncIterator[Identity]:
         await store.set_setting("LOG_LEVEL", "debug")
     async with opened(tmp_path) as store:
         yield store.identity
-
-
-@pytest.fixture
-async def off(tmp_path: Path) -> Identity:
-    """As `before`, but nothing holds the lock any more."""
-    async with opened(tmp_path) as store:
-        identity = provisioned(store.identity)
-        await store.save_identity(identity)
-        await store.save_target(target())
-        await store.save_intent(STOP)
-        await store.set_setting("LOG_LEVEL", "debug")
-        return identity
-
-
-def same_device(one: Identity, other: Identity) -> bool:
-    """Equal but for what pairs the file with its database."""
-    return replace(one, creation_id="") == replace(other, creation_id="")
-
-
-def codes(store: Store) -> list[str]:
-    return [finding.code for finding in store.findings]
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in database_in(folder).parent.iterdir())
 
 
 async def test_a_deleted_database_is_made_anew_and_said_to_be_missing_until_taken_up(
@@ -245,81 +221,6 @@ async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, off: Identi
         assert await store.settings() == {"LOG_LEVEL": "warn"}
         assert await store.target() == target(2)
         assert codes(store) == []
-
-
-@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"format": 1}', b"\xff" * 3000])
-async def test_a_lost_identity_file_comes_back_of_the_database(
-    tmp_path: Path, off: Identity, content: bytes | None
-) -> None:
-    path = database_in(tmp_path).with_name("identity.json")
-    path.unlink()
-    if content is not None:
-        path.write_bytes(content)
-    async with opened(tmp_path) as store:
-        assert store.identity == off
-        assert codes(store)[-1] == "identity-restored"
-        assert await store.target() == target()
-    assert path.stat().st_mode & 0o777 == 0o600
-    async with opened(tmp_path) as store:
-        assert store.identity == off
-        assert codes(store) == []
-
-
-async def test_an_error_about_a_damaged_identity_file_does_not_quote_it(
-    tmp_path: Path, off: Identity
-) -> None:
-    path = database_in(tmp_path).with_name("identity.json")
-    path.write_bytes(path.read_bytes()[:-1])
-    async with opened(tmp_path) as store:
-        assert store.identity == off
-        assert "api" not in " ".join(finding.message for finding in store.findings)
-
-
-async def test_without_identity_file_and_key_the_uuid_is_kept_with_new_keys(
-    tmp_path: Path, off: Identity
-) -> None:
-    folder = database_in(tmp_path).parent
-    (folder / "identity.json").unlink()
-    (folder / "database.key").unlink()
-    async with opened(tmp_path) as store:
-        assert store.identity.uuid == off.uuid
-        assert store.identity.hash_key != off.hash_key
-        assert store.identity.cloud is None
-        assert codes(store)[-1] == "identity-keys-lost"
-        assert await store.settings() == {"LOG_LEVEL": "debug"}
-
-
-async def test_a_lost_key_file_costs_the_stored_target_only(tmp_path: Path, off: Identity) -> None:
-    database_in(tmp_path).with_name("database.key").unlink()
-    async with opened(tmp_path) as store:
-        assert store.identity == off
-        assert await store.target() is None  # the next poll brings it: no target, no ETag
-        await store.save_target(target())
-    async with opened(tmp_path) as store:
-        assert await store.target() == target()
-
-
-async def test_identity_file_and_database_gone_is_a_new_device(
-    tmp_path: Path, off: Identity
-) -> None:
-    database_in(tmp_path).unlink()
-    database_in(tmp_path).with_name("identity.json").unlink()
-    async with opened(tmp_path) as store:
-        assert store.identity.uuid != off.uuid
-        assert await store.target() is None  # the old device's copy is not this one's
-        assert not store.database_was_missing
-
-
-async def test_no_child_process_is_no_reason_to_become_a_new_device(
-    tmp_path: Path, off: Identity
-) -> None:
-    database_in(tmp_path).with_name("identity.json").unlink()
-    path = database_in(tmp_path)
-    with pytest.raises(Unavailable):
-        async with Store.open(path, BootClock(), crypto=no_crypto, machine=""):
-            pass
-    async with opened(tmp_path) as store:
-        assert store.identity == off
 
 
 async def test_a_normal_start_needs_no_child_process(tmp_path: Path, off: Identity) -> None:
