@@ -108,11 +108,7 @@ async def open_cloud(
 
     Raises DatabaseTooNew, Refused (the server key is not this database's), DatabaseUnavailable.
     """
-    # Alembic is needed here alone: not in memory for the rest of the process's life.
-    from iotistic.cloud.db.migrate import migrate
-
-    await asyncio.to_thread(migrate, database_url)
-    database = Database(database_url)
+    database = await asyncio.to_thread(_prepare, database_url)
     try:
         async with database.write() as connection:
             await _check_key(connection, server_key)
@@ -121,6 +117,14 @@ async def open_cloud(
         yield cloud
     finally:
         await database.close()
+
+
+def _prepare(database_url: str) -> Database:
+    # Alembic is needed here alone: a cloud's modules can be imported without it.
+    from iotistic.cloud.db.migrate import migrate
+
+    migrate(database_url)
+    return Database(database_url)
 
 
 async def _check_key(connection: AsyncConnection, server_key: ServerKey) -> None:
