@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from iotistic.cli.app import iotctl
-from iotistic.cli.failure import ExitCode, Failure
+from iotistic.cli.failure import ExitCode, Failure, ReaderGone
 from iotistic.cli.session import Session
 from iotistic.model.errors import IotisticError
 
@@ -26,10 +26,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = _run(arguments, session)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read us has enough. Python would complain once more at exit: give it nowhere to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.BROKEN_PIPE
+    except (BrokenPipeError, ReaderGone):
+        return _reader_gone()
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("\n")
         return ExitCode.INTERRUPTED
@@ -42,6 +40,12 @@ def run(arguments: Sequence[str]) -> int:
         )
         return ExitCode.FAILED
     return code
+
+
+def _reader_gone() -> int:
+    # Python would complain once more when it flushes at exit: give it nowhere to write to.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.BROKEN_PIPE
 
 
 def _run(arguments: Sequence[str], session: Session) -> int:

@@ -52,6 +52,12 @@ class Failure(IotisticError):
         }
 
 
+class ReaderGone(Exception):
+    """Whoever read our stdout has enough. Not an error, and not for click, which has its own idea
+    of a broken pipe.
+    """
+
+
 _BY_STATUS = {
     400: ExitCode.USAGE,
     401: ExitCode.REFUSED,

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from iotistic.cli.failure import Failure
+from iotistic.cli.failure import Failure, ReaderGone
 from iotistic.cli.http_client import Reply
 from iotistic.cli.table import CellLike, Style, layout, paint, plain
 
@@ -44,12 +44,12 @@ class Output:
 
     def document(self, body: bytes) -> None:
         """One JSON document, byte for byte."""
-        sys.stdout.write(body.decode("utf-8", "replace").strip() + "\n")
+        self._write(body.decode("utf-8", "replace").strip() + "\n")
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[CellLike]]) -> None:
         """Rows under headers."""
         for line in layout(headers, rows, width=self._width, color=self._color):
-            sys.stdout.write(line + "\n")
+            self._write(line + "\n")
 
     def pairs(self, pairs: Sequence[tuple[str, CellLike]]) -> None:
         """Names and values below each other."""
@@ -57,12 +57,15 @@ class Output:
 
     def line(self, text: str = "", style: Style = Style.PLAIN) -> None:
         """One line of data."""
-        sys.stdout.write(paint(plain(text), style, color=self._color) + "\n")
+        self._write(paint(plain(text), style, color=self._color) + "\n")
 
     def stream_line(self, text: str) -> None:
         """One line of a followed stream, visible at once."""
-        sys.stdout.write((self._harmless(text) if self._terminal else text) + "\n")
-        sys.stdout.flush()
+        self._write((self._harmless(text) if self._terminal else text) + "\n", flush=True)
+
+    def text(self, text: str) -> None:
+        """Lines of data as they are, for a file that is to be used again."""
+        self._write(text)
 
     def message(self, text: str) -> None:
         """Something worth knowing that is not data."""
@@ -72,6 +75,15 @@ class Output:
     def styled(self, text: str, style: Style) -> str:
         """A piece of a stream line in its style."""
         return paint(text, style, color=self._color)
+
+    @staticmethod
+    def _write(text: str, *, flush: bool = False) -> None:
+        try:
+            sys.stdout.write(text)
+            if flush:
+                sys.stdout.flush()
+        except BrokenPipeError as error:
+            raise ReaderGone from error
 
     @staticmethod
     def _harmless(text: str) -> str:

@@ -49,7 +49,7 @@ def get(session: Session, device: str, version: int | None) -> None:
 
     def render(found: dict[str, Any]) -> None:
         etag = reply.headers.get("etag") if version is None else None
-        sys.stdout.write(target_text(found, etag=etag))
+        session.out.text(target_text(found, etag=etag))
         session.out.message(_standing(found) if version is None else f"version {version}")
 
     session.out.show(reply, render)
