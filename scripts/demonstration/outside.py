@@ -121,6 +121,7 @@ class SimulatedOutside:
     def __init__(self, folder: Path) -> None:
         self._file = folder / SIMULATED_ENGINE_FILE
         self.environment = {"CONTAINER_ENGINE": "simulated"}
+        self._clock = SystemClock()
 
     def containers(self, uuid: str) -> dict[str, Seen]:
         """Look into the file."""
@@ -149,7 +150,7 @@ class SimulatedOutside:
 
     def _with_engine(self, uuid: str, act: Callable[[SimulatedEngine], Any]) -> Any:
         async def run() -> Any:
-            engine = SimulatedEngine(uuid, SystemClock(), shelf=FileShelf(self._file))
+            engine = SimulatedEngine(uuid, self._clock, shelf=FileShelf(self._file))
             return await act(engine)
 
         return asyncio.run(run())
