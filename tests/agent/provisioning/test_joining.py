@@ -200,6 +200,26 @@ async def test_a_device_in_a_cloud_has_to_leave_it_first(cloud: ScriptedCloud) -
     assert refused.value.code == "already-provisioned"
 
 
+async def test_a_device_that_its_cloud_forgot_may_join_anew(cloud: ScriptedCloud) -> None:
+    device = Device(wants(cloud.url))
+    await device.runs_until_provisioned()
+    cloud.devices.clear()  # deleted there, or restored from last week's copy
+
+    await device.manager.provision(OTHER_KEY)
+    await device.runs_until_provisioned()
+
+    assert cloud.valid_pairs(UUID) == [device.api_key]
+
+
+async def test_a_cloud_that_is_away_has_not_forgotten_the_device(cloud: ScriptedCloud) -> None:
+    device = Device(wants(cloud.url))
+    await device.runs_until_provisioned()
+    cloud.always = answers(500)
+
+    with pytest.raises(Conflict):
+        await device.manager.provision(OTHER_KEY)
+
+
 @pytest.mark.parametrize(
     ("wish", "path"),
     [

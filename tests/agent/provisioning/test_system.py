@@ -85,7 +85,7 @@ def uuids(cloud: Cloud) -> list[str]:
     return [device["uuid"] for device in cloud.call("GET", "/api/v1/devices")["devices"]]
 
 
-def joined_once(cloud: Cloud, key: str, uuid: str) -> None:
+def check_joined_once(cloud: Cloud, key: str, uuid: str) -> None:
     """It is one device, and the key cannot let in another: its one use is counted."""
     assert uuids(cloud).count(uuid) == 1
     uses = [k["usedDevices"] for k in cloud.call("GET", "/api/v1/provisioning-keys")["keys"]]
@@ -102,7 +102,7 @@ def test_the_agent_joins_the_real_cloud(tmp_path: Path, cloud: Cloud, key: str) 
         found = status(agent)
         assert found["dialect"] == "v2"
         assert found["hasKey"] is False
-        joined_once(cloud, key, uuid)
+        check_joined_once(cloud, key, uuid)
 
 
 def test_the_agent_joins_in_the_older_dialect_when_told_to(
@@ -112,7 +112,7 @@ def test_the_agent_joins_in_the_older_dialect_when_told_to(
         uuid = until_provisioned(agent)
 
         assert status(agent)["dialect"] == "o1"
-        joined_once(cloud, key, uuid)
+        check_joined_once(cloud, key, uuid)
 
 
 @pytest.mark.parametrize("path", [EXCHANGE, REGISTER])
@@ -124,7 +124,7 @@ def test_replies_that_are_lost_on_the_way_cost_no_second_device(
     with running(agent_of(tmp_path, proxy.url, key)) as agent:
         uuid = until_provisioned(agent)
 
-    joined_once(cloud, key, uuid)
+    check_joined_once(cloud, key, uuid)
 
 
 @pytest.mark.parametrize("path", [EXCHANGE, REGISTER])
@@ -143,7 +143,7 @@ def test_an_agent_killed_between_request_and_reply_comes_back_as_the_same_device
         uuid = until_provisioned(agent)
 
     assert uuid == first
-    joined_once(cloud, key, uuid)
+    check_joined_once(cloud, key, uuid)
 
 
 def test_leaving_and_coming_back_is_the_same_device(tmp_path: Path, cloud: Cloud, key: str) -> None:
@@ -160,7 +160,7 @@ def test_leaving_and_coming_back_is_the_same_device(tmp_path: Path, cloud: Cloud
         agent.call("POST", "/v1/provision", {"provisioningApiKey": key})
 
         assert until_provisioned(agent) == uuid
-    joined_once(cloud, key, uuid)
+    check_joined_once(cloud, key, uuid)
 
 
 def test_a_deleted_database_is_the_same_device_registered_anew(
@@ -180,7 +180,7 @@ def test_a_deleted_database_is_the_same_device_registered_anew(
 
         wait_for("the new registration", anew, 30)
         assert until_provisioned(agent) == uuid
-    joined_once(cloud, key, uuid)
+    check_joined_once(cloud, key, uuid)
 
 
 def test_a_factory_reset_takes_the_identity_and_tells_the_cloud(

@@ -143,7 +143,8 @@ class DeviceManager:
     ) -> ProvisioningStatus:
         """Store the wish to join; the rest happens in the background, `status` tells how it goes.
 
-        `ca` is PEM text or a pin. Raises InvalidField, or Conflict (`already-provisioned`).
+        `ca` is PEM text or a pin. Raises InvalidField, or Conflict (`already-provisioned`) in a
+        cloud that knows the device; one that does not is asked, and need not be left first.
         """
         api_key = Secret(
             check_text(
@@ -157,7 +158,7 @@ class DeviceManager:
         ca_cert = await self._check_ca(ca) if ca else None
         async with self._loop.alone():
             identity = self._store.identity
-            if decisions.is_joined(identity):
+            if decisions.is_joined(identity) and not await self._membership.is_refused():
                 raise Conflict(
                     "this device is in a cloud already",
                     code="already-provisioned",

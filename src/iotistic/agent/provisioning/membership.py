@@ -113,6 +113,19 @@ class Membership:
         if failure is not None:
             raise failure
 
+    async def is_refused(self) -> bool:
+        """Whether the cloud, asked now, says that it does not know these credentials."""
+        identity = self._store.identity
+        link = decisions.link_in_use(identity)
+        if link is None:
+            return False
+        try:
+            async with self.http(link) as http:
+                await registration.prove(http, link, identity.uuid)
+        except (CloudUnavailable, Refused, InvalidField) as error:
+            return decisions.credentials_are_dead(error)
+        return False
+
     async def move(self, link: CloudLink) -> None:
         """Go over to another address of the cloud, once it answered there."""
         async with self.http(link) as http:
