@@ -88,18 +88,21 @@ def listen_on_unix(folder: Path) -> socket.socket:
 
     Raises Conflict (`socket-in-use`) when somebody answers there, or OSError.
     """
-    path = folder / SOCKET_FILE
+    path, new = folder / SOCKET_FILE, folder / f".{SOCKET_FILE}.new"
     with _short(folder) as short:
-        _remove_stale(path, short / SOCKET_FILE)
+        _check_stale(path, short / SOCKET_FILE)
+        new.unlink(missing_ok=True)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             # The mode of the file that bind makes is that of the socket, less the umask: set
             # before, there is no moment at which others could connect.
             os.fchmod(sock.fileno(), OWNER_ONLY)
             sock.setblocking(False)
-            sock.bind(str(short / SOCKET_FILE))
-            path.chmod(OWNER_ONLY)
+            sock.bind(str(short / new.name))
+            new.chmod(OWNER_ONLY)
             sock.listen(_BACKLOG)
+            # Under its name from the first moment on there is one that answers.
+            new.rename(path)
         except OSError:
             sock.close()
             raise
@@ -112,7 +115,8 @@ def remove_socket(folder: Path, sock: socket.socket) -> None:
     (folder / SOCKET_FILE).unlink(missing_ok=True)
 
 
-def _remove_stale(path: Path, short: Path) -> None:
+def _check_stale(path: Path, short: Path) -> None:
+    """Raise Conflict unless nothing is there, or a socket at which nobody answers."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -127,10 +131,7 @@ def _remove_stale(path: Path, short: Path) -> None:
         probe.settimeout(1.0)
         try:
             probe.connect(str(short))
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-            return
-        except FileNotFoundError:
+        except (ConnectionRefusedError, FileNotFoundError):
             return
     raise Conflict(
         f"somebody answers at {path}",
