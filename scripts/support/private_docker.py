@@ -10,6 +10,7 @@ published ports are served by the engine's userland proxy. Needs root, dockerd a
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -24,6 +25,9 @@ from pathlib import Path
 
 from scripts.support.engine_http import EngineHttp, EngineRefused
 
+_FOLDER_PREFIX = "iotistic-docker-"
+_BRIDGE_PREFIX = "iot"
+_OWNER = "owner"  # locked for as long as its run lives
 _READY_S = 60.0
 _STOP_S = 30.0
 _LOG_LINES = 15
@@ -48,22 +52,56 @@ def why_not() -> str | None:
 def private_docker() -> Iterator[PrivateDocker]:
     """Run an engine for the time of the block.
 
-    Afterwards nothing of it is left: containers, networks, mounts, folders. Raises
-    NoPrivateDocker when it cannot be started.
+    Afterwards nothing of it is left: containers, networks, mounts, folders; what a killed run
+    left is removed by the next. Raises NoPrivateDocker when it cannot be started.
     """
     if reason := why_not():
         raise NoPrivateDocker(reason)
-    folder = Path(tempfile.mkdtemp(prefix="iotistic-docker-"))
-    bridge = f"iot{os.getpid():x}{secrets.token_hex(2)}"[:15]
-    docker = PrivateDocker(folder, bridge, _free_subnet())
+    _remove_abandoned()
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
+    bridge = f"{_BRIDGE_PREFIX}{os.getpid():x}{secrets.token_hex(2)}"[:15]
+    with (folder / _OWNER).open("w") as owner:
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        owner.write(bridge)
+        owner.flush()
+        docker = PrivateDocker(folder, bridge, _free_subnet())
+        try:
+            docker.make_bridge()
+            docker.start()
+            yield docker
+        finally:
+            docker.clear()
+            _remove(folder)
+
+
+def _remove_abandoned() -> None:
+    """Remove what runs that were killed have left; their engines ended with them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        with suppress(OSError):
+            if folder.lstat().st_uid != os.geteuid():
+                continue
+            with (folder / _OWNER).open() as owner:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                bridge = owner.read()
+            if _engine_lives(folder):
+                continue  # it is on its way out
+            if bridge.startswith(_BRIDGE_PREFIX):
+                with suppress(subprocess.CalledProcessError):
+                    _ip("link", "del", bridge)
+            _remove(folder)
+
+
+def _engine_lives(folder: Path) -> bool:
     try:
-        docker.make_bridge()
-        docker.start()
-        yield docker
-    finally:
-        docker.clear()
-        _unmount_below(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        pid = int((folder / "docker.pid").read_text())
+        return str(folder) in Path(f"/proc/{pid}/cmdline").read_text()
+    except (OSError, ValueError):
+        return False
+
+
+def _remove(folder: Path) -> None:
+    _unmount_below(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class PrivateDocker:

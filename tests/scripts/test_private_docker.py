@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -64,6 +65,28 @@ def test_it_serves_published_ports_can_be_restarted_and_leaves_nothing_behind() 
     assert not folder.exists()
     assert links() == links_before
     assert rules_before == rules_meanwhile == rules()
+
+
+def test_what_a_killed_run_has_left_is_removed_by_the_next() -> None:
+    before = links()
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "scripts.support.private_docker", "serve"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with killed:
+        assert killed.stdout is not None
+        folder = Path(killed.stdout.readline().partition("unix://")[2].strip()).parent
+        engine = int((folder / "docker.pid").read_text())
+        killed.kill()
+    while Path(f"/proc/{engine}").exists():  # the engine ends with the one that started it
+        time.sleep(0.05)
+    assert folder.exists()
+
+    with private_docker():
+        assert not folder.exists()
+
+    assert links() == before
 
 
 def get(port: int) -> str:
