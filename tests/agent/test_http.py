@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -48,8 +49,8 @@ def replying(
     return answer
 
 
-def client(url: str, **changes: object) -> CloudHttp:
-    return CloudHttp(url, clock=JumpingClock(), **changes)  # type: ignore[arg-type]
+def client(url: str, **changes: Any) -> CloudHttp:
+    return CloudHttp(url, clock=JumpingClock(), **changes)
 
 
 async def test_keys_travel_in_headers_and_bodies_as_json() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iotistic.agent.http import CloudConflict, CloudRefused
-from iotistic.agent.provisioning import DialectChoice, decisions
+from iotistic.agent.provisioning import DialectChoice, decisions, transitions
 from iotistic.agent.provisioning.decisions import RESUME, Idle, Offer, Task, Wish
 from iotistic.agent.provisioning.registration import candidates
 from iotistic.agent.provisioning.replies import Joined
@@ -34,7 +34,7 @@ def wish(key: str = KEY, endpoint: str = HERE) -> Wish:
 
 
 def pending(key: str = OTHER_KEY, endpoint: str = ELSEWHERE, **changes: Any) -> Identity:
-    return replace(decisions.begin(identity(), wish(key, endpoint)), **changes)
+    return replace(transitions.begin(identity(), wish(key, endpoint)), **changes)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_every_phase_has_a_meaning_for_the_next_start(phase: ProvisioningPhase) 
         ProvisioningPhase.PENDING: pending(),
         ProvisioningPhase.REGISTERED: provisioned(phase=ProvisioningPhase.REGISTERED),
         ProvisioningPhase.PROVISIONED: provisioned(),
-        DEPROVISIONED: decisions.left(provisioned(), offered=None, now_ms=NOW_MS),
+        DEPROVISIONED: transitions.left(provisioned(), offered=None, now_ms=NOW_MS),
     }[phase]
     nothing_offered = decisions.wish_of(found, offer(None, None))
 
@@ -215,29 +215,29 @@ def joined(endpoint: str = HERE) -> Joined:
 
 class TestRegistered:
     def test_in_another_cloud_leaves_the_old_one(self) -> None:
-        before = decisions.begin(provisioned(), wish(endpoint=ELSEWHERE))
+        before = transitions.begin(provisioned(), wish(endpoint=ELSEWHERE))
 
-        after = decisions.registered(before, joined(ELSEWHERE), ca_cert=None, now_ms=NOW_MS)
+        after = transitions.registered(before, joined(ELSEWHERE), ca_cert=None, now_ms=NOW_MS)
 
         assert after.farewell == provisioned().cloud
         assert after.farewell_until_ms == NOW_MS + decisions.FAREWELL_MS
 
     def test_in_the_same_cloud_again_leaves_nothing(self) -> None:
-        before = decisions.begin(provisioned(), wish())
+        before = transitions.begin(provisioned(), wish())
 
-        after = decisions.registered(before, joined(HERE + "/api/"), ca_cert=None, now_ms=NOW_MS)
+        after = transitions.registered(before, joined(HERE + "/api/"), ca_cert=None, now_ms=NOW_MS)
 
         assert after.farewell is None
 
     def test_keeps_the_authority_it_was_asked_with_unless_the_cloud_named_one(self) -> None:
-        after = decisions.registered(pending(), joined(), ca_cert="PEM", now_ms=NOW_MS)
+        after = transitions.registered(pending(), joined(), ca_cert="PEM", now_ms=NOW_MS)
 
         assert after.cloud is not None
         assert after.cloud.ca_cert == "PEM"
 
 
 def test_confirmed_forgets_the_key_but_not_which_it_was() -> None:
-    after = decisions.confirmed(pending(KEY), link())
+    after = transitions.confirmed(pending(KEY), link())
 
     assert after.provisioning_api_key is None
     assert after.provisioning_endpoint is None

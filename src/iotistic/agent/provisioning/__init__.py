@@ -1,7 +1,10 @@
 """Joining a cloud, and leaving it.
 
     device_manager  class DeviceManager: the shell; joins when there is a key at hand, tries again
-    decisions       whether to join, what is next, how long to wait (pure); the picture of phases
+    decisions       whether to join, what is next, how long to wait (pure)
+    transitions     from one phase to the next (pure), with a picture
+    membership      class Membership: one method a task, each of which stores what came of it
+    task_loop       class TaskLoop: the most urgent task first, failures with backoff
     registration    the conversations in both dialects
     replies         what the cloud answers, read at the edge (pure)
     pinned_ca       first contact with a private authority

@@ -1,26 +1,18 @@
 """What provisioning decides: facts in, one value out. No I/O, no clock, no randomness of its own.
 
-A device joins, is let in, and is known by its phase, which survives a kill:
-
-                 begin                registered              confirmed
-    NEW ───────────────▶ PENDING ───────────────▶ REGISTERED ───────────▶ PROVISIONED
-     ▲                   ▲  ▲  │    credentials_lost │                      │    │
-     │       begin       │  │  └──◀─────────────────┘          begin again  │    │
-     │                   │  └───────────────────────────────────────────────┘    │
-    reset           DEPROVISIONED ◀──────────────── left ────────────────────────┘
+The moves between the phases are in `transitions`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
 from iotistic.agent.backoff import backoff_s
 from iotistic.agent.http import CloudRefused
-from iotistic.agent.provisioning.replies import Joined
 from iotistic.agent.provisioning.settings import DialectChoice
 from iotistic.agent.store.records import CloudLink, Identity, ProvisioningPhase
 from iotistic.model.errors import IotisticError, Unavailable
@@ -163,134 +155,6 @@ def retry_in_s(error: IotisticError, attempt: int, rng: Random) -> float:
     return REFUSED_PAUSE_S + jitter_s
 
 
-def begin(identity: Identity, wish: Wish, *, spent: str | None = None) -> Identity:
-    """The wish is stored, nothing was asked yet. What is in use stays so until the reply."""
-    return replace(
-        identity,
-        phase=ProvisioningPhase.PENDING,
-        provisioning_api_key=wish.api_key,
-        provisioning_endpoint=wish.endpoint,
-        provisioning_ca_cert=wish.ca_cert,
-        device_name=wish.device_name or identity.device_name,
-        device_type=wish.device_type or identity.device_type,
-        spent_key_hash=spent if spent is not None else identity.spent_key_hash,
-    )
-
-
-def given_up(identity: Identity) -> Identity:
-    """A new registration was refused: the link that works stays, the attempt is forgotten."""
-    return replace(
-        identity,
-        phase=ProvisioningPhase.PROVISIONED,
-        provisioning_api_key=None,
-        provisioning_endpoint=None,
-        provisioning_ca_cert=None,
-    )
-
-
-def registered(identity: Identity, joined: Joined, *, ca_cert: str | None, now_ms: int) -> Identity:
-    """The cloud let us in; `ca_cert` is by which authority it was asked.
-
-    A different cloud that we were in is left, and will be told.
-    """
-    link = replace(joined.link, ca_cert=joined.link.ca_cert or ca_cert)
-    old = link_in_use(identity)
-    farewell, until_ms = identity.farewell, identity.farewell_until_ms
-    if old is not None and not same_cloud(old.endpoint, link.endpoint):
-        farewell, until_ms = old, now_ms + FAREWELL_MS
-    elif farewell is not None and same_cloud(farewell.endpoint, link.endpoint):
-        farewell, until_ms = None, None
-    return replace(
-        identity,
-        phase=ProvisioningPhase.REGISTERED,
-        cloud=link,
-        mqtt=joined.mqtt,
-        provisioning_ca_cert=ca_cert,
-        device_name=joined.device_name or identity.device_name,
-        registered_at_ms=now_ms,
-        farewell=farewell,
-        farewell_until_ms=until_ms,
-    )
-
-
-def confirmed(identity: Identity, link: CloudLink) -> Identity:
-    """The credentials were used with success over `link`: the provisioning key is erased."""
-    used = identity.provisioning_api_key
-    return replace(
-        identity,
-        phase=ProvisioningPhase.PROVISIONED,
-        cloud=link,
-        provisioning_api_key=None,
-        provisioning_endpoint=None,
-        provisioning_ca_cert=None,
-        spent_key_hash=key_hash(used) if used else identity.spent_key_hash,
-    )
-
-
-def moved(identity: Identity, link: CloudLink) -> Identity:
-    """The same cloud, at another address."""
-    return replace(identity, cloud=link)
-
-
-def renewed(
-    identity: Identity,
-    *,
-    uuid: str,
-    private_key_pem: Secret,
-    hash_key: Secret,
-    machine_hash: str,
-    now_ms: int,
-) -> Identity:
-    """A device of its own, made of a copy: nothing that the cloud or a label knows is kept."""
-    return Identity(
-        uuid=uuid,
-        creation_id=identity.creation_id,
-        private_key_pem=private_key_pem,
-        hash_key=hash_key,
-        created_at_ms=now_ms,
-        machine_hash=machine_hash,
-        spent_key_hash=identity.spent_key_hash,
-    )
-
-
-def credentials_lost(identity: Identity) -> Identity:
-    """Credentials that were never used are refused: a later repeat has replaced them."""
-    return replace(
-        identity,
-        phase=ProvisioningPhase.PENDING,
-        cloud=_without_address(identity.cloud),
-        mqtt=None,
-    )
-
-
-def left(identity: Identity, *, offered: Secret | None, now_ms: int) -> Identity:
-    """The device leaves on purpose: uuid, pair and API key stay, the cloud is to be told.
-
-    The key that is offered now (or else the one last used) will not bring it back.
-    """
-    old = link_in_use(identity)
-    used = offered or identity.provisioning_api_key
-    return replace(
-        identity,
-        phase=ProvisioningPhase.DEPROVISIONED,
-        cloud=_without_address(identity.cloud),
-        mqtt=None,
-        device_name="",
-        registered_at_ms=None,
-        provisioning_api_key=None,
-        provisioning_endpoint=None,
-        provisioning_ca_cert=None,
-        spent_key_hash=key_hash(used) if used else identity.spent_key_hash,
-        farewell=old or identity.farewell,
-        farewell_until_ms=now_ms + FAREWELL_MS if old else identity.farewell_until_ms,
-    )
-
-
-def farewell_done(identity: Identity) -> Identity:
-    """The cloud that was left knows, or will not be told any more."""
-    return replace(identity, farewell=None, farewell_until_ms=None)
-
-
 def is_told(error: CloudRefused) -> bool:
     """Whether a refused farewell is as good as an accepted one: we are not known there."""
     return error.status in _GONE_STATUSES
@@ -355,9 +219,3 @@ def same_cloud(one: str, other: str) -> bool:
 
 def _bare(endpoint: str) -> str:
     return endpoint.rstrip("/").removesuffix("/api").rstrip("/").lower()
-
-
-def _without_address(link: CloudLink | None) -> CloudLink | None:
-    # The API key and the dialect stay: the one by promise, the other so that a device that spoke
-    # v2 never goes down.
-    return None if link is None else replace(link, endpoint="", device_id="")

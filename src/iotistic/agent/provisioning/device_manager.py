@@ -17,7 +17,7 @@ from iotistic.agent.endpoint import parse_endpoint
 from iotistic.agent.host.crypto_child import in_child
 from iotistic.agent.http import Traffic
 from iotistic.agent.logs import AgentLogger
-from iotistic.agent.provisioning import decisions, factory_reset
+from iotistic.agent.provisioning import decisions, factory_reset, transitions
 from iotistic.agent.provisioning.decisions import Idle, Offer, Task, Wish
 from iotistic.agent.provisioning.factory_reset import ResetPlan, ResetStore
 from iotistic.agent.provisioning.membership import FAREWELL_TIMEOUT_S, IdentityStore, Membership
@@ -181,7 +181,7 @@ class DeviceManager:
             # A person's word is newer than the environment's key: that one is spent.
             other = offered is not None and offered != api_key
             spent = decisions.key_hash(offered) if offered and other else None
-            await self._save(decisions.begin(identity, wish, spent=spent))
+            await self._save(transitions.begin(identity, wish, spent=spent))
             self._loop.forget_failures()
         return self.status()
 
@@ -197,7 +197,7 @@ class DeviceManager:
             ):
                 raise Conflict("this device is in no cloud", code="not-provisioned")
             await self._save(
-                decisions.left(
+                transitions.left(
                     identity, offered=self._settings.api_key, now_ms=self._clock.wall_ms()
                 )
             )
@@ -268,7 +268,7 @@ class DeviceManager:
         pair = await self._crypto("generate-keypair", {})
         async with self._loop.alone():
             await self._save(
-                decisions.renewed(
+                transitions.renewed(
                     self._store.identity,
                     uuid=str(uuid4()),
                     private_key_pem=Secret(pair["private_key_pem"]),
@@ -294,7 +294,7 @@ class DeviceManager:
             case Task.JOIN:
                 wish = self._wish()
                 if isinstance(wish, Wish):
-                    await self._save(decisions.begin(self._store.identity, wish))
+                    await self._save(transitions.begin(self._store.identity, wish))
                     # From here on the phase says that joining was begun.
                     self._database_was_missing = False
                     await self._membership.join(wish)
@@ -309,10 +309,10 @@ class DeviceManager:
         again = True
         if task is Task.JOIN and isinstance(error, Refused) and decisions.link_in_use(identity):
             # It was in a cloud all the time, over the former link, and simply stays there.
-            await self._save(decisions.given_up(identity))
+            await self._save(transitions.given_up(identity))
             again = False
         elif task is Task.FAREWELL and decisions.farewell_expired(identity, self._clock.wall_ms()):
-            await self._save(decisions.farewell_done(identity))
+            await self._save(transitions.farewell_done(identity))
             again = False
         self._changed()
         return again
@@ -327,7 +327,7 @@ class DeviceManager:
             # Best effort and first: afterwards there is no key left to say it with.
             await self._membership.say_farewell_if_possible(link)
         await factory_reset.remove_everything(self._engine, keep_volumes=options.keep_volumes)
-        gone = decisions.left(
+        gone = transitions.left(
             identity, offered=self._settings.api_key, now_ms=self._clock.wall_ms()
         )
         await self._store.wipe(

@@ -14,10 +14,12 @@ from typing import Any, Protocol
 
 from iotistic.agent.store.records import Identity, ResetOptions
 from iotistic.engines.protocol import Engine
+from iotistic.model.errors import EngineUnavailable
 from iotistic.model.observation import Container
 from iotistic.model.words import ContainerState
 
 STOP_GRACE_S = 10.0
+_ROUNDS_MAX = 10
 _ENDED = frozenset({ContainerState.EXITED, ContainerState.CREATED, ContainerState.DEAD})
 
 
@@ -81,17 +83,31 @@ async def remove_everything(engine: Engine, *, keep_volumes: bool) -> None:
     Raises EngineUnavailable or Refused; what is gone by then stays gone.
     """
     # Looked at again until none is left: a step that was under way may have made one meanwhile.
-    while containers := await engine.containers():
-        for container in containers:
-            if container.state not in _ENDED:
-                await engine.stop(container.id, grace_s=STOP_GRACE_S)
-            await engine.remove(container.id)
+    for _ in range(_ROUNDS_MAX):
+        containers = await engine.containers()
+        if not containers:
+            break
+        gone = await asyncio.gather(
+            *(_remove_container(engine, container) for container in containers),
+            return_exceptions=True,
+        )
+        for failure in gone:
+            if failure is not None:
+                raise failure
+    else:
+        raise EngineUnavailable("containers keep coming back while they are removed")
     resources = await engine.resources()
     for network in resources.networks:
         await engine.remove_network(network.name)
     if not keep_volumes:
         for volume in resources.volumes:
             await engine.remove_volume(volume.name)
+
+
+async def _remove_container(engine: Engine, container: Container) -> None:
+    if container.state not in _ENDED:
+        await engine.stop(container.id, grace_s=STOP_GRACE_S)
+    await engine.remove(container.id)
 
 
 async def describe(

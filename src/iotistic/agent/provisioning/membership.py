@@ -10,7 +10,7 @@ from iotistic.agent.clock import Clock
 from iotistic.agent.endpoint import parse_endpoint
 from iotistic.agent.http import CloudHttp, CloudRefused, Traffic
 from iotistic.agent.logs import AgentLogger
-from iotistic.agent.provisioning import decisions, registration
+from iotistic.agent.provisioning import decisions, registration, transitions
 from iotistic.agent.provisioning.decisions import Wish
 from iotistic.agent.provisioning.pinned_ca import fetch_pinned_ca, is_pin
 from iotistic.agent.provisioning.registration import Applicant, Crypto, NoSuchDialect
@@ -69,7 +69,7 @@ class Membership:
         async with self._http_at(wish.endpoint, ca_cert) as http:
             joined = await self._register(http, identity, wish)
         await self._store.save_identity(
-            decisions.registered(
+            transitions.registered(
                 self._store.identity, joined, ca_cert=ca_cert, now_ms=self._clock.wall_ms()
             )
         )
@@ -105,11 +105,11 @@ class Membership:
             except (CloudUnavailable, Refused, InvalidField) as error:
                 failure = error
                 continue
-            await self._store.save_identity(decisions.confirmed(self._store.identity, link))
+            await self._store.save_identity(transitions.confirmed(self._store.identity, link))
             self._log.info("provisioned", endpoint=link.endpoint)
             return
         if failure is None or decisions.credentials_are_dead(failure):
-            await self._store.save_identity(decisions.credentials_lost(self._store.identity))
+            await self._store.save_identity(transitions.credentials_lost(self._store.identity))
         if failure is not None:
             raise failure
 
@@ -131,7 +131,7 @@ class Membership:
         async with self.http(link) as http:
             await http.health()
             await registration.prove(http, link, self._store.identity.uuid)
-        await self._store.save_identity(decisions.moved(self._store.identity, link))
+        await self._store.save_identity(transitions.moved(self._store.identity, link))
         self._log.info("cloud address changed", endpoint=link.endpoint)
 
     async def say_farewell(self) -> None:
@@ -145,7 +145,7 @@ class Membership:
         except CloudRefused as error:
             if not decisions.is_told(error):
                 raise
-        await self._store.save_identity(decisions.farewell_done(self._store.identity))
+        await self._store.save_identity(transitions.farewell_done(self._store.identity))
         self._log.info("the cloud knows that the device left")
 
     async def say_farewell_if_possible(self, link: CloudLink) -> None:
