@@ -77,6 +77,7 @@ class Script:
         self._answers: dict[tuple[str, str], list[Answer]] = {}
         self.asked: list[Asked] = []
         self.ended = threading.Event()
+        self.url = ""
 
     def on(self, method: str, path: str, *answers: Answer | dict[str, Any]) -> None:
         found = [one if isinstance(one, Answer) else Answer(body=one) for one in answers]

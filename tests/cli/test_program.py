@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import click
 import pytest
@@ -21,7 +20,6 @@ from tests.cli import answers
 from tests.cli.harness import Iotctl
 from tests.cli.scripted_server import Script, chunked
 
-REFERENCE = Path(__file__).parents[2] / "docs/reference/iotctl.md"
 PROGRAM = (sys.executable, "-m", "iotistic.cli")
 
 
@@ -38,28 +36,6 @@ def commands(
 
 
 ALL = list(commands(tree))
-
-
-@pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])
-def test_the_reference_tells_the_help_of_every_command(
-    iotctl: Iotctl, path: tuple[str, ...], command: click.Command
-) -> None:
-    """To write it anew: scripts/iotctl-reference."""
-    heading = " ".join(("iotctl", *path))
-    told = re.search(
-        rf"^#+ `{re.escape(heading)}`\n\n```text\n(.*?)```$",
-        REFERENCE.read_text(),
-        re.MULTILINE | re.DOTALL,
-    )
-
-    assert told, f"docs/reference/iotctl.md has no section `{heading}`"
-    assert told[1] == iotctl(*path, "--help").out
-
-
-def test_the_reference_tells_of_no_command_that_is_not_there() -> None:
-    told = re.findall(r"^#+ `(iotctl[^`]*)`\n\n```text", REFERENCE.read_text(), re.MULTILINE)
-
-    assert sorted(told) == sorted(" ".join(("iotctl", *path)) for path, _ in ALL)
 
 
 def test_a_group_s_lines_are_what_the_commands_say_of_themselves() -> None:

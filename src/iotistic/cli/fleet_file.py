@@ -39,10 +39,10 @@ def known_login(env: Mapping[str, str]) -> Login | None:
 
     A token that was kept goes to the cloud that gave it, and to no other one.
     """
-    kept = load_login(login_path(env))
-    url = env.get("IOTISTIC_CLOUD_URL")
+    url = env.get("IOTISTIC_CLOUD_URL", "").rstrip("/")
+    is_whole = url and env.get("IOTISTIC_CLOUD_TOKEN")
+    kept = None if is_whole else load_login(login_path(env))
     if url:
-        url = url.rstrip("/")
         kept = kept if kept is not None and kept.url == url else Login(url=url)
     if kept is None:
         return None

@@ -23,7 +23,15 @@ _SYNC_TIMEOUT_S = 30.0
 
 @click.command(cls=Command)
 @click.option("--follow", "-f", is_flag=True, help="Go on as more is written, until Ctrl-C.")
-@click.option("-n", "--tail", type=click.IntRange(0, 1000), default=50, show_default=True)
+@click.option(
+    "-n",
+    "--tail",
+    type=click.IntRange(0, 1000),
+    metavar="LINES",
+    default=50,
+    show_default=True,
+    help="Lines to begin with.",
+)
 @click.option(
     "--level",
     type=click.Choice(["debug", "info", "warn", "error"]),

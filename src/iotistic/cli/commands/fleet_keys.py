@@ -22,8 +22,22 @@ def keys() -> None:
 @keys.command()
 @click.option("--label", "-l", default="", help="What it is for.")
 @click.option("--fleet", "fleet_id", metavar="ID", help="Fleet that its devices join.")
-@click.option("--devices", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True)
+@click.option(
+    "--devices",
+    type=click.IntRange(1, 10_000),
+    metavar="NUMBER",
+    default=100,
+    show_default=True,
+    help="How many may join with it.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    metavar="NUMBER",
+    default=365,
+    show_default=True,
+    help="How long it is good.",
+)
 @click.pass_obj
 def create(session: Session, label: str, fleet_id: str | None, devices: int, days: int) -> None:
     """Make a key. It is shown once, with the command for a device."""

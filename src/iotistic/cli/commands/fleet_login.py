@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -51,14 +52,16 @@ def login(
     The password is asked for, or read from stdin as one line. What is kept is the session's
     token, in ~/.config/iotistic/fleet.json, readable by this user only.
     """
-    asked = url or os.environ.get("IOTISTIC_CLOUD_URL") or _last_url()
+    former = _former_login()
+    asked = url or os.environ.get("IOTISTIC_CLOUD_URL") or (former.url if former else None)
     if not asked:
         raise click.UsageError("which cloud? iotctl fleet login https://cloud.example.com")
-    cloud = Login(
-        url=check_url(asked),
-        ca_cert=read_ca(ca_file, "--ca") if ca_file else _known_ca(check_url(asked)),
-    )
-    token = _line("One-time token") if setup == "-" else _token_of(setup)
+    cloud = Login(url=check_url(asked))
+    if ca_file:
+        cloud = replace(cloud, ca_cert=read_ca(ca_file, "--ca"))
+    elif former is not None and former.url == cloud.url:
+        cloud = replace(cloud, ca_cert=former.ca_cert)
+    token = _line("One-time token") if setup == "-" else setup
     name = user or _line("User", hidden=False)
     password = _line("Password", twice=token is not None)
     body = {"username": name, "password": password}
@@ -68,13 +71,8 @@ def login(
     client = HttpClient(make_cloud_peer(cloud), timeout_s=session.timeout_s)
     found = client.json("POST", path, body).json()
     try:
-        cloud = Login(
-            url=cloud.url,
-            token=Secret(found["token"]),
-            ca_cert=cloud.ca_cert,
-            user=found["user"]["username"],
-        )
-        role = found["user"]["role"]
+        user, role = found["user"]["username"], found["user"]["role"]
+        cloud = replace(cloud, token=Secret(found["token"]), user=user)
     except (KeyError, TypeError) as error:
         raise Failure("the cloud's answer has not the form this version knows") from error
     save_login(login_path(os.environ), cloud)
@@ -86,7 +84,11 @@ def login(
 def logout(session: Session) -> None:
     """End the session here and in the cloud."""
     path = login_path(os.environ)
-    login = load_login(path)
+    try:
+        login = load_login(path)
+    except Failure:
+        forget_login(path)
+        raise
     if login is None:
         session.out.message("nobody was logged in")
         return
@@ -118,23 +120,12 @@ def whoami(session: Session) -> None:
     session.out.show(reply, render)
 
 
-def _last_url() -> str | None:
-    kept = load_login(login_path(os.environ))
-    return kept.url if kept else None
-
-
-def _known_ca(url: str) -> str | None:
-    kept = load_login(login_path(os.environ))
-    return kept.ca_cert if kept and kept.url == url else None
-
-
-def _token_of(setup: str | None) -> str | None:
-    """The token itself, also out of the link that carries it as its last part."""
-    if setup is None:
+def _former_login() -> Login | None:
+    """What was kept, if it can be used: one that is damaged is what a login repairs."""
+    try:
+        return load_login(login_path(os.environ))
+    except Failure:
         return None
-    for mark in ("#", "token=", "/"):
-        setup = setup.rpartition(mark)[2]
-    return setup
 
 
 def _line(what: str, *, hidden: bool = True, twice: bool = False) -> str:

@@ -159,7 +159,14 @@ def restart(session: Session, service: str, app_id: int | None, no_wait: bool) -
 @click.argument("service")
 @_app
 @click.option("--follow", "-f", is_flag=True, help="Go on as more is written, until Ctrl-C.")
-@click.option("--tail", "-n", default="100", show_default=True, help="Lines to begin with, or all.")
+@click.option(
+    "--tail",
+    "-n",
+    metavar="LINES",
+    default="100",
+    show_default=True,
+    help="Lines to begin with, or all.",
+)
 @click.option("--since", metavar="WHEN", help="Only from then on: 10m, 2h, or a date and time.")
 @click.pass_obj
 def logs(

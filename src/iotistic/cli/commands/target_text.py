@@ -81,14 +81,19 @@ class Editing:
             error.remedy = f"{error.remedy}; {kept}" if error.remedy else kept
 
     def next_document(self) -> dict[str, Any] | None:
-        """What the user made of it; None: nothing, or not a change."""
+        """What the user made of it; None: nothing, or not a change.
+
+        Raises Failure when a text that was refused is left as it is, or the editor fails.
+        """
         while True:
             shown = self._read()
             self._run_editor()
             text = self._read()
             body = self._body(text)
-            if not body.strip() or body == self._before or text == shown:
+            if not body.strip() or body == self._before:
                 return None
+            if text == shown:
+                raise Failure("it was left as it was refused; nothing was saved")
             try:
                 return parse_target_text(text)
             except Failure as failure:
