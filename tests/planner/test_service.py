@@ -188,3 +188,14 @@ def test_a_restart_is_asked_of_the_very_container_the_person_saw() -> None:
     step = plan(world(container(of(NEW)), intents=(wish,)), NEW).steps[0]
     assert (step.kind, step.target, step.seen_start) == (StepKind.RESTART, "c1", "t0")
     assert said(world(container(of(NEW), cid="c2"), intents=(wish,)), NEW) == "as wanted"
+
+
+def test_what_is_being_removed_is_not_as_wanted_yet() -> None:
+    leftover = container(of(NEW))
+    nothing = wanted(target(version=2))
+    stop = plan(world(leftover), nothing).steps[0]
+
+    decided = plan(world(leftover, in_flight=frozenset({stop.subject})), nothing)
+
+    assert (decided.steps, decided.settled) == ((), False)
+    assert decided.waits[0].reason is WaitReason.STEP_IN_FLIGHT

@@ -23,7 +23,7 @@ from iotistic.planner import attempts, resources, service
 from iotistic.planner.policy import Policy
 from iotistic.planner.step import AppVerdict, Plan, Step, Wait
 from iotistic.planner.wanted import Wanted, WantedApp, WantedService
-from iotistic.planner.world import Intent, IntentKind, StepKind, World
+from iotistic.planner.world import Intent, IntentKind, StepKind, Subject, World
 
 _NO_POLICY = Policy()
 _ORDER = {kind: rank for rank, kind in enumerate(StepKind)}
@@ -171,7 +171,7 @@ class _Round:
     ) -> Step | Wait | None:
         subject = service.subject_of(wanted.app_id, wanted.key)
         if subject in self._world.in_flight:
-            return self._in_flight(wanted)
+            return _in_flight(subject, wanted.name)
         current, duplicates = service.choose_current(wanted, self._containers_of(wanted))
         if duplicates:
             return service.clear_away(
@@ -199,14 +199,6 @@ class _Round:
         except service.NeedsResources:
             self.needs_resources = True
             return None
-
-    def _in_flight(self, wanted: WantedService) -> Wait:
-        return Wait(
-            reason=WaitReason.STEP_IN_FLIGHT,
-            subject=service.subject_of(wanted.app_id, wanted.key),
-            message="a step is under way",
-            service_name=wanted.name,
-        )
 
     def _remove_services_not_in(self, app: WantedApp) -> None:
         wanted = {s.key for s in app.services}
@@ -236,8 +228,11 @@ class _Round:
         part = self.parts.setdefault(container.app_id, _Part())
         part.unsettled.add(container.service_id)
         subject = service.subject_of(container.app_id, container.service_id)
+        if subject in self._world.in_flight:
+            self._take(_in_flight(subject, container.service_name))
+            return
         # Two containers of one service go one after the other: one step a subject and round.
-        if subject in self._world.in_flight or any(s.subject == subject for s in self.steps):
+        if any(s.subject == subject for s in self.steps):
             return
         self._take(service.clear_away(container, reason, now_s=self._world.now_s))
 
@@ -249,6 +244,15 @@ class _Round:
             self.steps.append(found)
         elif found is not None:
             self.waits.append(found)
+
+
+def _in_flight(subject: Subject, service_name: str) -> Wait:
+    return Wait(
+        reason=WaitReason.STEP_IN_FLIGHT,
+        subject=subject,
+        message="a step is under way",
+        service_name=service_name,
+    )
 
 
 def _hold_back(
