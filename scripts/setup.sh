@@ -13,6 +13,8 @@ PATH=$PATH:/usr/sbin:/sbin  # dockerd and its helpers lie there, and a user's PA
 
 say() { printf '%s\n' "$*" >&2; }
 
+join_words() { printf '%s' "$1"; shift; [ $# = 0 ] || printf ', %s' "$@"; }
+
 # Runs a command as root. Asks for a password only where somebody is there to type it.
 with_rights() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
