@@ -48,6 +48,9 @@ def provisioning(**changes: Any) -> dict[str, Any]:
         "retryInMs": None,
         "error": None,
         "final": False,
+        "idle": None,
+        "farewell": False,
+        "resetting": False,
         **changes,
     }
 

@@ -132,7 +132,7 @@ def test_a_backup_is_handed_over_with_its_hash(
     assert iotctl("db", "restore", str(file)).code == 2
     said = iotctl("db", "restore", str(file), "--yes")
 
-    assert (said.code, said.out) == (0, "restored; before it: /x/old\n")
+    assert (said.code, said.out) == (0, "restored; the former one is /x/old\n")
     assert agent.last.body == COPY
     assert agent.last.headers["x-content-sha256"] == hashlib.sha256(COPY).hexdigest()
 
@@ -140,7 +140,7 @@ def test_a_backup_is_handed_over_with_its_hash(
 def test_a_copy_of_another_device_is_5(iotctl: Iotctl, agent: Script, tmp_path: Path) -> None:
     file = tmp_path / "copy.sqlite"
     file.write_bytes(COPY)
-    agent.on("POST", "/v1/db/restore", refused(409, "database-mismatch", "of another device"))
+    agent.on("POST", "/v1/db/restore", refused(409, "database-unusable", "of another device"))
 
     assert iotctl("db", "restore", str(file), "-y").code == 5
 

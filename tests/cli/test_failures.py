@@ -50,6 +50,7 @@ def test_a_socket_that_a_dead_agent_left_is_3(iotctl: Iotctl, state_dir: Path) -
         pytest.param(refused(429, "busy", "no"), 1, id="too much at once"),
         pytest.param(refused(500, "internal", "no"), 1, id="its own mistake"),
         pytest.param(refused(503, "engine-unavailable", "no"), 3, id="what is behind is away"),
+        pytest.param(refused(503, "disk-full", "no"), 1, id="its disk is full"),
         pytest.param(refused(504, "timeout", "no"), 6, id="what is behind is too slow"),
         pytest.param(HTML, 1, id="a web page"),
         pytest.param(Answer(502, b"<html>bad gateway</html>"), 1, id="a web page as an error"),

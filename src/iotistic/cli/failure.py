@@ -76,7 +76,12 @@ _BY_STATUS = {
     503: ExitCode.UNREACHABLE,
     504: ExitCode.TIMEOUT,
 }
-_BY_CODE = {"ambiguous-service": ExitCode.USAGE}
+_BY_CODE = {
+    "ambiguous-service": ExitCode.USAGE,
+    # The agent is there; what it lacks is behind it, and no later try brings it back.
+    "database-unavailable": ExitCode.FAILED,
+    "disk-full": ExitCode.FAILED,
+}
 _REMEDIES = {
     "already-provisioned": "to join another cloud: iotctl deprovision, then provision again",
     "ambiguous-service": "name one of them by container name, or by name-id",

@@ -59,7 +59,7 @@ def get(session: Session, name: str) -> None:
 @click.argument("value")
 @click.pass_obj
 def set_(session: Session, name: str, value: str) -> None:
-    """Set a setting on this device; it wins over cloud and environment."""
+    """Set a setting on this device; it wins over the environment."""
     _change(session, name, value)
 
 

@@ -89,7 +89,9 @@ def restore(session: Session, file: str) -> None:
         }
         copy.seek(0)
         reply = session.device.upload("/v1/db/restore", copy, headers)
-    session.out.show(
-        reply, lambda found: session.out.line(f"restored; before it: {found['quarantined']}")
-    )
+    session.out.show(reply, lambda found: session.out.line(_restored(found["quarantined"])))
     session.out.message("the agent restarts with it")
+
+
+def _restored(former: str | None) -> str:
+    return "restored" if former is None else f"restored; the former one is {former}"

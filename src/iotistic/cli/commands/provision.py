@@ -149,6 +149,10 @@ def _show(out: Output, found: dict[str, Any]) -> None:
         pairs.append(("error", Cell(error["message"], Style.BAD)))
         if found["retryInMs"] is not None:
             pairs.append(("tries again", f"in {span(found['retryInMs'] / 1000)}"))
+    if found["farewell"]:
+        pairs.append(("farewell", "the cloud that was left is still to be told"))
+    if found["resetting"]:
+        pairs.append(("reset", Cell("a factory reset is under way", Style.CAUTION)))
     out.pairs([(name, value) for name, value in pairs if value is not None])
     if found["phase"] in {"new", "deprovisioned"} and not found["hasKey"]:
         out.line("next: iotctl provision --key-file FILE --api URL")
