@@ -154,6 +154,21 @@ async def test_without_a_cloud_there_is_nothing_to_ask_and_nothing_to_show(
     assert cloud.asked == []
 
 
+async def test_a_person_may_ask_in_the_moment_of_joining(
+    device: Device, cloud: ScriptedCloud
+) -> None:
+    """The link is stored, and nothing of it is open yet."""
+    link = device.link
+    device.relink(None)
+
+    async with running(device):
+        device.relink(link)
+        asking = asyncio.ensure_future(device.sync.sync_now())
+        await device.passes(15)
+
+        assert (await asking).state is ConnectionState.ONLINE
+
+
 async def test_a_device_that_is_provisioned_begins_at_once_and_ends_when_deprovisioned(
     device: Device, cloud: ScriptedCloud
 ) -> None:

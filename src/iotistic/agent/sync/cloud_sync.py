@@ -69,6 +69,7 @@ class CloudSync:
         self._rng = rng
         self._log = log.bind(component=LogComponent.CLOUD_SYNC)
         self._relinked = asyncio.Event()
+        self._opened = asyncio.Event()
         self._session: _Session | None = None
         self._unusable: IotisticError | None = None
 
@@ -76,6 +77,7 @@ class CloudSync:
         """Keep in touch until cancelled. The cloud being away costs nothing but freshness."""
         while True:
             self._relinked.clear()
+            self._opened.clear()
             self._unusable = None
             link = self._link()
             if link is None:
@@ -114,6 +116,8 @@ class CloudSync:
         Raises Refused (`not-provisioned`) without a cloud, and what came of it when the cloud
         does not answer. Has no deadline of its own.
         """
+        if self._session is None and self._unusable is None and self._link() is not None:
+            await self._opened.wait()  # just joined: the link is stored, and about to be opened
         session = self._session
         if session is None:
             raise self._unusable or Refused(
@@ -155,17 +159,20 @@ class CloudSync:
             # Only another link helps, and that ends this one.
             self._log.error("the cloud's address cannot be used", error=error)
             self._unusable = error
+            self._opened.set()  # who waits for it is told why it cannot be opened
             await asyncio.Event().wait()
             return
         stored = await self._store.target()
         async with http:
             session = self._open(link, http, stored.etag if stored is not None else None)
             self._session = session
+            self._opened.set()
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(session.poller.run(), name="cloud-poll")
                     group.create_task(session.reporter.run(), name="cloud-report")
             finally:
+                self._opened.clear()
                 self._session = None
 
     def _open(self, link: CloudLink, http: CloudHttp, etag: str | None) -> _Session:
