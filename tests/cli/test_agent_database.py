@@ -125,6 +125,7 @@ def test_a_backup_is_handed_over_with_its_hash(
 ) -> None:
     file = tmp_path / "copy.sqlite"
     file.write_bytes(COPY)
+    agent.on("GET", "/v1/status", restarted(4711), restarted(4712))
     agent.on(
         "POST", "/v1/db/restore", Answer(202, {"status": "restarting", "quarantined": "/x/old"})
     )
@@ -133,13 +134,16 @@ def test_a_backup_is_handed_over_with_its_hash(
     said = iotctl("db", "restore", str(file), "--yes")
 
     assert (said.code, said.out) == (0, "restored; the former one is /x/old\n")
-    assert agent.last.body == COPY
-    assert agent.last.headers["x-content-sha256"] == hashlib.sha256(COPY).hexdigest()
+    assert said.err == "the agent is back (pid 4712)\n"
+    (sent,) = [asked for asked in agent.asked if asked.method == "POST"]
+    assert sent.body == COPY
+    assert sent.headers["x-content-sha256"] == hashlib.sha256(COPY).hexdigest()
 
 
 def test_a_copy_of_another_device_is_5(iotctl: Iotctl, agent: Script, tmp_path: Path) -> None:
     file = tmp_path / "copy.sqlite"
     file.write_bytes(COPY)
+    agent.on("GET", "/v1/status", answers.status())
     agent.on("POST", "/v1/db/restore", refused(409, "database-unusable", "of another device"))
 
     assert iotctl("db", "restore", str(file), "-y").code == 5
@@ -151,6 +155,7 @@ def test_a_copy_that_is_refused_before_it_was_read_is_told_as_refused(
     """A server may answer and close while the file is still on its way."""
     file = tmp_path / "copy.sqlite"
     file.write_bytes(COPY)
+    agent.on("GET", "/v1/status", answers.status())
     agent.on("POST", "/v1/db/restore", refused(413, "too-large", "at most 256 MiB"))
 
     assert iotctl("db", "restore", str(file), "-y").code == 2

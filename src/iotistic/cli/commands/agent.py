@@ -75,25 +75,36 @@ def sync(session: Session) -> None:
 def restart(session: Session, no_wait: bool) -> ExitCode:
     """Restart the agent; services are not touched."""
     reply = session.device.json("POST", "/v1/agent/restart", {})
-    gone = reply.json()
-    session.out.show(reply, lambda _: session.out.line("restarting"))
-    if no_wait:
-        return ExitCode.OK
-    back = _wait_for_another(session, (gone.get("pid"), gone.get("startedAt")))
-    session.out.message(f"the agent is back (pid {back['pid']})")
+    gone = session.out.show(reply, lambda _: session.out.line("restarting"))
+    if not no_wait:
+        wait_for_another(session, gone)
     return ExitCode.OK
 
 
-def _wait_for_another(session: Session, gone: tuple[object, object]) -> dict[str, Any]:
-    """Ask until a process other than `gone` answers."""
+def running_agent(session: Session) -> dict[str, Any]:
+    """What the agent's process says of itself."""
+    found = session.device.json("GET", "/v1/status").json()
+    agent = found.get("agent") if isinstance(found, dict) else None
+    if not isinstance(agent, dict):
+        raise Failure("the answer has not the form this version knows")
+    return agent
+
+
+def wait_for_another(session: Session, gone: dict[str, Any]) -> None:
+    """Ask until a life other than `gone` (by `pid` and `startedAt`) answers, and say so.
+
+    Raises Failure when that takes longer than the time given.
+    """
     until_s = time.monotonic() + session.timeout_s
     while time.monotonic() < until_s:
         try:
-            agent: dict[str, Any] = session.device.json("GET", "/v1/status").json()["agent"]
-        except (Failure, KeyError, TypeError):
+            agent = running_agent(session)
+        except Failure:
             agent = {}  # between two lives it does not answer, or not well
-        if agent.get("pid") and (agent["pid"], agent.get("startedAt")) != gone:
-            return agent
+        # One that replaced itself has the same pid.
+        if agent and any(agent.get(name) != gone.get(name) for name in ("pid", "startedAt")):
+            session.out.message(f"the agent is back (pid {agent.get('pid')})")
+            return
         time.sleep(_LOOK_AGAIN_S)
     raise Failure(
         "the agent did not come back in time",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from iotistic.cli.commands.agent import running_agent, wait_for_another
 from iotistic.cli.failure import ExitCode, Failure
 from iotistic.cli.lazy import Group
 from iotistic.cli.session import Session
@@ -78,6 +79,7 @@ def restore(session: Session, file: str) -> None:
     the agent does not run, copy FILE over its database instead. Asks first.
     """
     session.confirm("The agent's database will be set aside for this copy. Restore it?")
+    gone = running_agent(session)
     with Path(file).open("rb") as copy:
         digest = hashlib.sha256()
         while piece := copy.read(_CHUNK):
@@ -90,7 +92,7 @@ def restore(session: Session, file: str) -> None:
         copy.seek(0)
         reply = session.device.upload("/v1/db/restore", copy, headers)
     session.out.show(reply, lambda found: session.out.line(_restored(found["quarantined"])))
-    session.out.message("the agent restarts with it")
+    wait_for_another(session, gone)
 
 
 def _restored(former: str | None) -> str:
