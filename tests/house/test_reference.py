@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -38,12 +39,15 @@ def test_every_code_is_kebab_case() -> None:
 
 
 def _codes() -> set[str]:
-    """`code = "…"` of classes and `code="…"` of calls."""
+    """`code = "…"` of classes, `code="…"` of calls, and the values of a `Refusal`."""
     found: set[str] = set()
     for path in files(".py"):
         if not path.is_relative_to(ROOT / "src") or "planner/world" in name(path):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and node.name == "Refusal":
+                found |= set(_texts(node))
+                continue
             if isinstance(node, ast.keyword) and node.arg == "code":
                 value: ast.expr | None = node.value
             elif isinstance(node, ast.AnnAssign | ast.Assign):
@@ -56,3 +60,9 @@ def _codes() -> set[str]:
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 found.add(value.value)
     return found - {""}
+
+
+def _texts(enum: ast.ClassDef) -> Iterator[str]:
+    for item in enum.body:
+        if isinstance(item, ast.Assign) and isinstance(item.value, ast.Constant):
+            yield str(item.value.value)
