@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
@@ -23,6 +25,14 @@ from tests.cloud.running import UUID, Running
 
 EXCHANGE = "/api/provisioning/v2/key-exchange"
 REGISTER = "/api/provisioning/v2/register"
+_NUMBERS = itertools.cycle(range(4))
+
+
+@cache
+def pair(number: int) -> RSAPrivateKey:
+    """One of a few pairs, which take a while to make; devices made in a row differ."""
+    del number
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @dataclass
@@ -33,9 +43,7 @@ class Device:
     key: str
     uuid: str = UUID
     address: str = "192.0.2.1"
-    pair: RSAPrivateKey = field(
-        default_factory=lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    )
+    pair: RSAPrivateKey = field(default_factory=lambda: pair(next(_NUMBERS)))
 
     @property
     def public_pem(self) -> str:

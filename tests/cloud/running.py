@@ -169,3 +169,9 @@ def copy_template(template: Path, to: Path) -> Path:
     """All of a closed database."""
     shutil.copyfile(template, to)
     return to
+
+
+def at_rest(database: Path) -> bytes:
+    """All that lies on the disk of a running cloud's database."""
+    files = [database.with_name(database.name + end) for end in ("", "-wal")]
+    return b"".join(path.read_bytes() for path in files if path.exists())

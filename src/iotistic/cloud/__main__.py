@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-import uvloop
 
 from iotistic import __version__
 from iotistic.cloud.clock import system_clock
 from iotistic.cloud.log import set_up_logging
 from iotistic.cloud.settings import DEFAULT_PORT, Settings
 from iotistic.model.errors import IotisticError
+
+try:
+    import uvloop
+except ModuleNotFoundError:
+    # A device's installation brings this command too, without what it takes.
+    sys.exit("iotistic-cloud: the cloud is not installed here; pip install 'iotistic[cloud]'")
 
 DEFAULT_DATA = "./cloud-data"
 EXIT_FAILED = 1

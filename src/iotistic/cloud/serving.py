@@ -142,14 +142,15 @@ async def _announce(
         if server.should_exit:
             return
         await asyncio.sleep(0.01)
-    address = canonical_json({"url": url, "pid": os.getpid()}) + b"\n"
-    await asyncio.to_thread(write_private, settings.data / ADDRESS_FILE, address)
-    _log.info("listening", extra={"url": url, "data": str(settings.data)})
     token = await cloud.sessions.offer_one_time_login(only_first=True)
     if token is not None:
         await hand_out_login(token, url=url, data=settings.data, clock=clock)
     else:
         await asyncio.to_thread((settings.data / FIRST_LOGIN_FILE).unlink, missing_ok=True)
+    # Last: who finds the address finds everything else in place.
+    address = canonical_json({"url": url, "pid": os.getpid()}) + b"\n"
+    await asyncio.to_thread(write_private, settings.data / ADDRESS_FILE, address)
+    _log.info("listening", extra={"url": url, "data": str(settings.data)})
 
 
 async def hand_out_login(token: str, *, url: str, data: Path, clock: Clock) -> None:

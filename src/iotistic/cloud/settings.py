@@ -74,9 +74,10 @@ def _check_url(url: str) -> None:
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         parts, usable = urlsplit(""), False
-    if not usable or parts.username or parts.password or parts.query or parts.fragment:
-        raise InvalidField(
-            "--public-url", expected="an address such as https://cloud.example.com", found=url
-        )
+    expected = "an address such as https://cloud.example.com"
+    if parts.username or parts.password:
+        raise InvalidField("--public-url", expected=expected, found=url, secret=True)
+    if not usable or parts.query or parts.fragment:
+        raise InvalidField("--public-url", expected=expected, found=url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise InvalidField("--public-url", expected="https, or http to this machine", found=url)

@@ -54,7 +54,7 @@ class Database:
             async with self._engine.begin() as connection:
                 yield connection
         except OperationalError as error:
-            raise unavailable(error) from error
+            raise _unavailable(error) from error
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -71,7 +71,7 @@ class Database:
                 async with connection.begin():
                     yield connection
             except OperationalError as error:
-                raise unavailable(error) from error
+                raise _unavailable(error) from error
 
     async def ping(self) -> None:
         """Return when the database answers. Raises DatabaseUnavailable."""
@@ -83,8 +83,7 @@ class Database:
         await self._engine.dispose()
 
 
-def unavailable(error: OperationalError) -> DatabaseUnavailable:
-    """What a failed statement looks like to everybody else."""
+def _unavailable(error: OperationalError) -> DatabaseUnavailable:
     # The driver's text may quote the statement and its values: it stays in the chain, for us.
     return DatabaseUnavailable(
         f"the database does not answer ({type(error.orig).__name__})", retry_after_s=2

@@ -10,10 +10,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from iotistic.cloud.db.database import WRITES, prepare_sqlite, unavailable
+from iotistic.cloud.db.database import WRITES, prepare_sqlite
 from iotistic.model.errors import InvalidField, Refused
 
 HEAD = "head"
@@ -28,12 +28,18 @@ class DatabaseTooNew(Refused):
     code = "database-too-new"
 
 
+class MigrationFailed(Refused):
+    """A migration did not go through; the database is as it was."""
+
+    code = "migration-failed"
+
+
 def migrate(url: str, *, to: str = HEAD) -> None:
     """Run the migrations that are missing, all in one transaction; blocks.
 
     The transaction holds the database's write lock from its first statement on, so of two
     processes that start at once the second waits and then finds nothing left to do. Raises
-    DatabaseTooNew, DatabaseUnavailable, InvalidField.
+    DatabaseTooNew, MigrationFailed, InvalidField.
     """
     try:
         parsed = make_url(url)
@@ -49,8 +55,11 @@ def migrate(url: str, *, to: str = HEAD) -> None:
             writing = connection.execution_options(**{WRITES: True})
             with writing.begin():
                 _upgrade(writing, to)
-    except OperationalError as error:
-        raise unavailable(error) from error
+    except DBAPIError as error:
+        raise MigrationFailed(
+            f"the database cannot be brought to this version's form: {error.orig}",
+            remedy="nothing was changed; if another process holds it, try again",
+        ) from error
     finally:
         engine.dispose()
 

@@ -1,0 +1,345 @@
+"""The program itself, as a process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+pytestmark = pytest.mark.system
+
+PROGRAM = Path(sys.executable).with_name("iotistic-cloud")
+START_S = 30.0
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Process:
+    """A cloud that runs as a process, and where it listens."""
+
+    process: subprocess.Popen[str]
+    data: Path
+    url: str
+    context: ssl.SSLContext | None = None
+
+    def ask(self, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, Any]:
+        parts = urlsplit(self.url)
+        host, port = parts.hostname or "", parts.port
+        connection = (
+            http.client.HTTPConnection(host, port, timeout=20)
+            if self.context is None
+            else http.client.HTTPSConnection(host, port, timeout=20, context=self.context)
+        )
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        sent = None if body is None else json.dumps(body)
+        try:
+            connection.request(method, path, body=sent, headers=headers)
+            reply = connection.getresponse()
+            raw = reply.read()
+            return reply.status, json.loads(raw) if raw else None
+        finally:
+            connection.close()
+
+    def set_up(self) -> str:
+        """Use the first login as a script would; gives the session's token."""
+        first = json.loads((self.data / "first-login.json").read_text())
+        path = urlsplit(first["url"]).path
+        body = {"token": first["token"], "username": "admin", "password": PASSWORD}
+        status, reply = self.ask("POST", path, body)
+        assert status == 200, reply
+        return str(reply["token"])
+
+
+def clean_environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith("IOTISTIC_")}
+
+
+@contextmanager
+def cloud(data: Path, *options: str, context: ssl.SSLContext | None = None) -> Iterator[Process]:
+    (data / "cloud.json").unlink(missing_ok=True)
+    log = data.with_name(f"{data.name}.log")
+    with log.open("a") as output:
+        process = subprocess.Popen(
+            [PROGRAM, "serve", "--port", "0", "--data", str(data), *options],
+            stdout=output,
+            stderr=output,
+            env=clean_environment(),
+            text=True,
+        )
+    try:
+        yield Process(process, data, _address(process, data, log), context)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def _address(process: subprocess.Popen[str], data: Path, log: Path) -> str:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"ended with {process.returncode}: {log.read_text()}")
+        if (data / "cloud.json").exists():
+            found = json.loads((data / "cloud.json").read_text())
+            if found["pid"] == process.pid:
+                return str(found["url"])
+        time.sleep(0.02)
+    pytest.fail(f"not listening: {log.read_text()}")
+
+
+def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, *arguments],
+        input=text,
+        capture_output=True,
+        env=clean_environment(),
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_first_start_a_login_and_an_end(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    os.umask(0)
+    try:
+        with cloud(data) as running:
+            assert running.ask("GET", "/health")[0] == 200
+            assert running.ask("GET", "/ready") == (200, {"status": "ready"})
+            token = running.set_up()
+            assert running.ask("GET", "/api/v1/auth/me", token=token)[1]["role"] == "admin"
+            assert {path.name for path in data.iterdir()} >= {
+                "cloud.json",
+                "cloud.sqlite",
+                "first-login.json",
+                "server.key",
+            }
+            assert {mode(path) for path in data.iterdir()} == {0o600}
+            assert mode(data) == 0o700
+            started = time.monotonic()
+            running.process.send_signal(signal.SIGTERM)
+            assert running.process.wait(10) == 0
+            assert time.monotonic() - started < 10
+    finally:
+        os.umask(0o022)
+    assert not (data / "cloud.json").exists()
+    log = (tmp_path / "data.log").read_text()
+    assert "listening" in log
+    assert token not in log
+    assert "Traceback" not in log
+
+
+def test_an_open_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with cloud(tmp_path / "data") as running:
+        parts = urlsplit(running.url)
+        with socket.create_connection((parts.hostname, parts.port)) as slow:
+            slow.sendall(
+                b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"
+            )
+            assert running.ask("GET", "/health")[0] == 200
+            running.process.send_signal(signal.SIGTERM)
+            assert running.process.wait(10) == 0
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with cloud(data) as running:
+        token = running.set_up()
+        made = running.ask("POST", "/api/v1/provisioning-keys", {}, token)[1]
+        running.process.kill()
+        running.process.wait()
+
+    with cloud(data) as again:
+        keys = again.ask("GET", "/api/v1/provisioning-keys", token=token)[1]
+        assert [key["id"] for key in keys["keys"]] == [made["id"]]
+        # The one-time login is of no use any more, so it is not left lying about.
+        assert not (data / "first-login.json").exists()
+
+
+def test_two_processes_start_on_one_database_at_once(tmp_path: Path) -> None:
+    data, database = tmp_path / "data", f"sqlite+aiosqlite:///{tmp_path / 'shared.sqlite'}"
+    other = tmp_path / "other"
+    data.mkdir(mode=0o700)
+    other.mkdir(mode=0o700)
+    key = data / "server.key"
+    key.touch(mode=0o600)
+    key.write_text("5a" * 32)
+    (other / "server.key").touch(mode=0o600)
+    (other / "server.key").write_text("5a" * 32)
+    starting = subprocess.Popen(
+        [PROGRAM, "serve", "--port", "0", "--data", str(data), "--database", database],
+        env=clean_environment(),
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        with cloud(other, "--database", database) as second:
+            first = Process(starting, data, _address(starting, data, tmp_path / "data.log"))
+            token = first.set_up()
+            assert second.ask("GET", "/api/v1/auth/me", token=token)[0] == 200
+            made = second.ask("POST", "/api/v1/provisioning-keys", {}, token)[1]
+            body = {
+                "deviceUuid": "3f0e1f0a-5d8f-4c35-9a0e-0d6a3f6f7a10",
+                "provisioningApiKey": made["key"],
+            }
+            path = "/api/provisioning/v2/key-exchange"
+            keys = [one.ask("POST", path, body)[1]["keyId"] for one in (first, second)]
+            assert keys[0] == keys[1]
+    finally:
+        starting.kill()
+        starting.wait()
+
+
+def test_an_administrator_is_made_on_the_server_itself(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    made = run("admin", "add", "ada", "--password-file", "-", "--data", str(data), text=PASSWORD)
+    assert made.returncode == 0, made.stderr
+    refused = run("admin", "add", "bob", "--password-file", "-", "--data", str(data), text="short")
+    assert refused.returncode == 1
+    assert "short" not in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+    with cloud(data) as running:
+        assert not (data / "first-login.json").exists()
+        login = {"username": "ada", "password": PASSWORD}
+        assert running.ask("POST", "/api/v1/auth/login", login)[0] == 200
+        address = run("admin", "address", "--data", str(data))
+        assert address.stdout.strip() == running.url
+        reset = run("admin", "reset-link", "--data", str(data))
+        assert reset.returncode == 0, reset.stderr
+        assert running.set_up()
+    assert run("admin", "address", "--data", str(tmp_path / "none")).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--host", "0.0.0.0"], "--tls-cert"),  # noqa: S104  refused is what is shown
+        (["--public-url", "http://cloud.example"], "--public-url"),
+        (["--public-url", "https://user:hush@cloud.example"], "--public-url"),
+        (["--database", "mysql://root:hush@x/y"], "--database"),
+        (["--port", "70000"], "--port"),
+    ],
+)
+def test_what_cannot_be_is_one_line_before_anything_starts(
+    tmp_path: Path, options: list[str], said: str
+) -> None:
+    ended = run("serve", "--port", "0", "--data", str(tmp_path / "data"), *options)
+
+    assert ended.returncode in {1, 2}
+    assert said in ended.stderr
+    assert "hush" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "server.key").write_text("ab" * 32)
+    (data / "server.key").chmod(0o644)
+
+    ended = run("serve", "--port", "0", "--data", str(data))
+
+    assert ended.returncode == 1
+    assert "chmod 600" in ended.stderr
+
+
+def test_a_database_of_another_key_is_not_served(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with cloud(data):
+        pass
+    (data / "server.key").unlink()
+
+    ended = run("serve", "--port", "0", "--data", str(data))
+
+    assert ended.returncode == 1
+    assert "server.key" in ended.stderr
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signed itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test cloud")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    cert_path, key_path = folder / "cert.pem", folder / "key.pem"
+    cert_path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key_path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return cert_path, key_path
+
+
+def test_tls_with_a_private_authority_hands_out_the_pin(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+    context = ssl.create_default_context(cafile=str(cert))
+    options = ("--tls-cert", str(cert), "--tls-key", str(key))
+    with cloud(tmp_path / "data", *options, context=context) as running:
+        assert running.url.startswith("https://127.0.0.1:")
+        token = running.set_up()
+        made = running.ask("POST", "/api/v1/provisioning-keys", {}, token)[1]
+
+    der = x509.load_pem_x509_certificate(cert.read_bytes())
+    fingerprint = der.fingerprint(hashes.SHA256()).hex()
+    assert made["command"].endswith(f"--api {running.url} --ca-pin sha256:{fingerprint}")
+
+
+def test_options_come_from_the_environment_as_well(tmp_path: Path) -> None:
+    environment = {
+        **clean_environment(),
+        "IOTISTIC_CLOUD_DATA": str(tmp_path / "data"),
+        "IOTISTIC_CLOUD_HOST": "192.0.2.1",
+    }
+    ended = subprocess.run(
+        [PROGRAM, "serve"],
+        capture_output=True,
+        env=environment,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert "192.0.2.1" in ended.stderr
