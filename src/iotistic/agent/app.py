@@ -12,7 +12,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from pathlib import Path
 from random import SystemRandom
@@ -159,6 +159,9 @@ class DeviceAgent:
             log=self._log,
             agent_version=__version__,
             machine_hash=provisioning_settings.machine_hash,
+            read_host=lambda: replace(
+                read_host_facts(), os_version=provisioning_settings.os_version
+            ),
         )
         sync = CloudSync(
             store=store,

@@ -52,9 +52,9 @@ async def test_a_backup_is_a_whole_database(api: Served, tmp_path: Path) -> None
 
 async def test_what_was_saved_comes_back(box: Box) -> None:
     async with serving(box) as api:
-        await box.store.set_setting("POLL_INTERVAL_MS", "7000")
+        await box.store.change_settings({"POLL_INTERVAL_MS": "7000"})
         saved = await backup(api)
-        await box.store.set_setting("POLL_INTERVAL_MS", "9000")
+        await box.store.change_settings({"POLL_INTERVAL_MS": "9000"})
 
         status, body = await restore(api, saved)
 
@@ -66,7 +66,7 @@ async def test_what_was_saved_comes_back(box: Box) -> None:
 
 
 async def test_what_is_no_database_of_this_device_changes_nothing(api: Served) -> None:
-    await api.box.store.set_setting("POLL_INTERVAL_MS", "7000")
+    await api.box.store.change_settings({"POLL_INTERVAL_MS": "7000"})
     saved = await backup(api)
     for content in (b"", b"no database", saved[: len(saved) // 2]):
         status, body = await restore(api, content)

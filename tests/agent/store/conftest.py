@@ -18,5 +18,5 @@ async def off(tmp_path: Path) -> Identity:
         await store.save_identity(identity)
         await store.save_target(target())
         await store.save_intent(STOP)
-        await store.set_setting("LOG_LEVEL", "debug")
+        await store.change_settings({"LOG_LEVEL": "debug"})
         return identity

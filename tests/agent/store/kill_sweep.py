@@ -71,7 +71,7 @@ async def joined(folder: Path) -> None:
     async with opened(folder) as store:
         await store.save_identity(provisioned(store.identity))
         await store.save_target(target())
-        await store.set_setting("LEVEL", "old")
+        await store.change_settings({"LEVEL": "old"})
     shutil.copy(database_in(folder).with_name("identity.json"), folder / "was.json")
 
 
@@ -148,7 +148,7 @@ async def restored_by_hand(folder: Path) -> None:
     shutil.copy(database_in(folder), saved)
     database_in(folder).unlink()
     async with opened(folder) as store:
-        await store.set_setting("LEVEL", "of the log")
+        await store.change_settings({"LEVEL": "of the log"})
         shutil.copytree(database_in(folder).parent, folder / "killed")
     shutil.rmtree(database_in(folder).parent)
     (folder / "killed").rename(database_in(folder).parent)
@@ -164,7 +164,7 @@ async def has_the_saved_setting(folder: Path) -> None:
 async def of_version_1(folder: Path) -> None:
     await joined(folder)
     with sqlite3.connect(database_in(folder)) as db:
-        for table in ("step_failure", "intent", "setting", "report_baseline"):
+        for table in ("step_failure", "intent", "setting"):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
     db.close()
@@ -269,7 +269,7 @@ async def saved_and_changed(folder: Path) -> None:
     await joined(folder)
     async with opened(folder) as store:
         await store.backup(folder / "saved.sqlite")
-        await store.set_setting("LEVEL", "newer")
+        await store.change_settings({"LEVEL": "newer"})
 
 
 async def restore(folder: Path) -> None:

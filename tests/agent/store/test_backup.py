@@ -22,7 +22,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     async with opened(tmp_path) as store:
         await store.save_identity(provisioned(store.identity))
         await store.save_target(target())
-        await store.set_setting("LOG_LEVEL", "then")
+        await store.change_settings({"LOG_LEVEL": "then"})
         yield store
 
 
@@ -35,7 +35,7 @@ async def test_a_backup_comes_back_and_the_identity_of_now_stays(
 ) -> None:
     backup = tmp_path / "backup.sqlite"
     await store.backup(backup)
-    await store.set_setting("LOG_LEVEL", "now")
+    await store.change_settings({"LOG_LEVEL": "now"})
     await store.save_target(target(2))
     identity = store.identity
 
@@ -44,7 +44,7 @@ async def test_a_backup_comes_back_and_the_identity_of_now_stays(
     assert await store.settings() == {"LOG_LEVEL": "then"}
     assert await store.target() == target(1)
     assert store.identity == identity
-    await store.set_setting("LOG_LEVEL", "later")
+    await store.change_settings({"LOG_LEVEL": "later"})
     replaced = [p for p in database_in(tmp_path).parent.iterdir() if ".replaced-" in p.name]
     (old,) = [path for path in replaced if not path.name.endswith(("-wal", "-shm"))]
     db = sqlite3.connect(old)
@@ -59,7 +59,7 @@ async def test_others_go_on_meanwhile(store: Store, tmp_path: Path) -> None:
     looks = 0
     while not restoring.done():
         assert await store.settings() == {"LOG_LEVEL": "then"}
-        await store.set_setting("LOG_LEVEL", "then")
+        await store.change_settings({"LOG_LEVEL": "then"})
         looks += 1
     await restoring
     assert looks > 0
@@ -107,4 +107,4 @@ async def test_what_is_no_backup_of_this_device_changes_nothing(
         assert not file.is_file() or file.read_bytes() == content
         assert await store.settings() == {"LOG_LEVEL": "then"}
         assert await store.target() == target()
-        await store.set_setting("LOG_LEVEL", "then")
+        await store.change_settings({"LOG_LEVEL": "then"})

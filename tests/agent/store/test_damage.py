@@ -29,7 +29,7 @@ async def at_work(folder: Path) -> tuple[Path, Identity]:
         await fill(store)
     async with opened(folder) as store:
         await store.save_target(target())
-        await store.set_setting("LOG_LEVEL", "debug")
+        await store.change_settings({"LOG_LEVEL": "debug"})
         shutil.copytree(database_in(folder).parent, folder / "killed")
         return folder / "killed", store.identity
 
@@ -37,7 +37,7 @@ async def at_work(folder: Path) -> tuple[Path, Identity]:
 async def fill(store: Store) -> None:
     await store.save_identity(provisioned(store.identity))
     await store.save_target(target())
-    await store.save_report_baseline({"apps": {str(n): "x" * 100 for n in range(100)}})
+    await store.change_settings({f"NAME_{n}": "x" * 100 for n in range(100)})
     for n in range(50):
         subject = Subject(app_id=n, kind="service", name=str(n))
         await store.save_attempt(
@@ -88,7 +88,6 @@ async def test_a_damaged_database_never_costs_the_identity_or_a_wrong_target(
             await store.attempts()
             await store.intents()
             await store.settings()
-            await store.report_baseline()
-            await store.set_setting("after", "1")
+            await store.change_settings({"after": "1"})
     async with opened(tmp_path) as store:
         assert (await store.settings())["after"] == "1", what

@@ -95,7 +95,7 @@ def test_2_carries_a_database_of_version_1_across(db: sqlite3.Connection) -> Non
     assert db.execute("SELECT metric, value FROM anomaly_detections").fetchall() == [
         ("cpu_temp", 1.5)
     ]
-    for table in ("step_failure", "intent", "setting", "report_baseline"):
+    for table in ("step_failure", "intent", "setting"):
         assert columns(db, table), table
 
 

@@ -37,7 +37,7 @@ async def before(tmp_path: Path) -> AsyncIterator[Identity]:
         await store.save_identity(provisioned(store.identity))
         await store.save_target(target())
         await store.save_intent(STOP)
-        await store.set_setting("LOG_LEVEL", "debug")
+        await store.change_settings({"LOG_LEVEL": "debug"})
     async with opened(tmp_path) as store:
         yield store.identity
 
@@ -171,7 +171,7 @@ async def test_a_restored_backup_is_not_mixed_with_the_log_of_what_it_replaced(
     path, saved, killed = database_in(tmp_path), tmp_path / "saved.sqlite", tmp_path / "killed"
     async with opened(tmp_path) as store:
         await store.backup(saved)
-        await store.set_setting("LOG_LEVEL", "of today")
+        await store.change_settings({"LOG_LEVEL": "of today"})
         shutil.copytree(path.parent, killed / "data")  # what a kill leaves: a log not yet moved in
     assert database_in(killed).with_name("device.sqlite-wal").stat().st_size > 0
     shutil.copy(saved, database_in(killed))
@@ -180,7 +180,7 @@ async def test_a_restored_backup_is_not_mixed_with_the_log_of_what_it_replaced(
         assert same_device(store.identity, off)
         assert await store.settings() == {"LOG_LEVEL": "debug"}
         assert codes(store) == ["database-restored"]
-        await store.set_setting("LOG_LEVEL", "newest")
+        await store.change_settings({"LOG_LEVEL": "newest"})
         shutil.copytree(database_in(killed).parent, tmp_path / "again" / "data")
     assert any(name.endswith("-wal") and ".stale-" in name for name in names(killed))
 
@@ -213,7 +213,7 @@ async def test_a_restored_backup_is_paired_in_the_file_itself_or_not_at_all(
 async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, off: Identity) -> None:
     path = database_in(tmp_path)
     async with opened(tmp_path) as store:
-        await store.set_setting("LOG_LEVEL", "warn")
+        await store.change_settings({"LOG_LEVEL": "warn"})
         await store.save_target(target(2))
         shutil.copytree(path.parent, tmp_path / "killed" / "data")
     async with opened(tmp_path / "killed") as store:

@@ -22,7 +22,7 @@ async def joined(tmp_path: Path) -> Identity:
         identity = provisioned(store.identity)
         await store.save_identity(identity)
         await store.save_target(target())
-        await store.set_setting("LOG_LEVEL", "debug")
+        await store.change_settings({"LOG_LEVEL": "debug"})
         return identity
 
 
@@ -55,7 +55,7 @@ async def test_a_wipe_makes_a_new_device_that_does_not_use_the_old_key_again(
         assert store.reset_pending is None
         assert await store.target() is None
         assert await store.settings() == {}
-        await store.set_setting("it", "works")
+        await store.change_settings({"it": "works"})
     assert str(database_in(tmp_path)) in doomed
     for file in database_in(tmp_path).parent.iterdir():
         content = file.read_bytes().decode("latin-1")

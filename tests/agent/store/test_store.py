@@ -147,19 +147,14 @@ async def test_a_fulfilled_wish_does_not_take_a_newer_one_along(tmp_path: Path) 
         assert await store.intents() == ()
 
 
-async def test_settings_and_baseline(tmp_path: Path) -> None:
+async def test_settings(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        await store.set_setting("LOG_LEVEL", "debug")
-        await store.set_setting("POLL_INTERVAL_MS", "1000")
-        await store.set_setting("LOG_LEVEL", "info")
-        await store.set_setting("POLL_INTERVAL_MS", None)
-        assert await store.report_baseline() is None
-        await store.save_report_baseline({"apps": {"1001": None}})
+        await store.change_settings({"LOG_LEVEL": "debug"})
+        await store.change_settings({"POLL_INTERVAL_MS": "1000"})
+        await store.change_settings({"LOG_LEVEL": "info"})
+        await store.change_settings({"POLL_INTERVAL_MS": None})
     async with opened(tmp_path) as store:
         assert await store.settings() == {"LOG_LEVEL": "info"}
-        assert await store.report_baseline() == {"apps": {"1001": None}}
-        await store.save_report_baseline(None)
-        assert await store.report_baseline() is None
 
 
 async def test_nothing_secret_stands_in_the_clear_in_database_log_copy_or_backup(
@@ -234,7 +229,7 @@ async def test_an_open_reader_does_not_hinder_writing(tmp_path: Path) -> None:
         reader = sqlite3.connect(database_in(tmp_path), isolation_level=None)
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM setting").fetchall()
-        await store.set_setting("A", "1")
+        await store.change_settings({"A": "1"})
         assert reader.execute("SELECT count(*) FROM setting").fetchone()[0] == 0
         reader.execute("COMMIT")
         assert reader.execute("SELECT count(*) FROM setting").fetchone()[0] == 1
@@ -275,7 +270,7 @@ async def test_another_uuid_is_another_device_with_nothing_of_the_old_ones(tmp_p
     async with opened(tmp_path) as store:
         await store.save_target(target())
         await store.save_intent(stop())
-        await store.set_setting("LOG_LEVEL", "debug")
+        await store.change_settings({"LOG_LEVEL": "debug"})
         renewed = replace(store.identity, uuid="11111111-2222-4333-8444-555555555555")
         await store.save_identity(renewed)
         assert await store.target() is None

@@ -56,8 +56,8 @@ class ConfigRoutes:
             if value is not None and not isinstance(value, str):
                 raise InvalidField(name, expected="a text, or null", found=type(value).__name__)
             rooms.settings.check_change(name, value)
+        await rooms.store.change_settings(given)
         for name, value in given.items():
-            await rooms.store.set_setting(name, value)
             rooms.settings.change(name, value)
         rooms.agent.settings_changed()
         return json_reply(

@@ -112,8 +112,8 @@ class Store(Protocol):
         """What persons asked for."""
         ...
 
-    async def set_setting(self, name: str, value: str | None) -> None:
-        """Store a setting; None removes it."""
+    async def change_settings(self, changes: Mapping[str, str | None]) -> None:
+        """Store settings, all or none of them; None removes one."""
         ...
 
     @property

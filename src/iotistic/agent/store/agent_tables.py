@@ -8,16 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from typing import Any
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.store.errors import DatabaseCorrupt
-from iotistic.model.canonical import canonical_json
-from iotistic.model.errors import InvalidField
-from iotistic.model.reader import decode_json
 from iotistic.planner.world import Attempt, Intent, IntentKind, StepKind, Subject
-
-_REPORT_BYTES_MAX = 64 * 1024 * 1024
 
 
 def read_attempts(connection: sqlite3.Connection) -> tuple[Attempt, ...]:
@@ -157,41 +151,16 @@ def read_settings(connection: sqlite3.Connection) -> dict[str, str]:
     return {str(name): str(value) for name, value in rows}
 
 
-def write_setting(connection: sqlite3.Connection, name: str, value: str | None) -> None:
-    """Store a setting; None removes it."""
-    if value is None:
-        connection.execute("DELETE FROM setting WHERE name = ?", (name,))
-    else:
-        connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
-
-
-def read_baseline(connection: sqlite3.Connection) -> Mapping[str, Any] | None:
-    """The last report the cloud accepted."""
-    row = connection.execute("SELECT report FROM report_baseline").fetchone()
-    if row is None:
-        return None
-    try:
-        report: Mapping[str, Any] = decode_json(
-            str(row[0]).encode(), at="report_baseline", bytes_max=_REPORT_BYTES_MAX
-        )
-    except InvalidField as error:
-        raise DatabaseCorrupt(f"the stored report cannot be read: {error}") from error
-    return report
-
-
-def write_baseline(connection: sqlite3.Connection, report: Mapping[str, Any] | None) -> None:
-    """Remember the report; None forgets it."""
-    if report is None:
-        connection.execute("DELETE FROM report_baseline")
-    else:
-        connection.execute(
-            "INSERT OR REPLACE INTO report_baseline VALUES (1, ?)",
-            (canonical_json(report).decode(),),
-        )
+def write_settings(connection: sqlite3.Connection, changes: Mapping[str, str | None]) -> None:
+    """Store settings; None removes one."""
+    for name, value in changes.items():
+        if value is None:
+            connection.execute("DELETE FROM setting WHERE name = ?", (name,))
+        else:
+            connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
 
 
 def delete_all(connection: sqlite3.Connection) -> None:
-    """Forget failures, intents and the baseline: they were another device's."""
+    """Forget failures and intents: they were another device's."""
     connection.execute("DELETE FROM step_failure")
     connection.execute("DELETE FROM intent")
-    connection.execute("DELETE FROM report_baseline")

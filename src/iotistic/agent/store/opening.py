@@ -266,8 +266,7 @@ def _build(
                 target_table.write_target(
                     connection, target_table.SealedTarget(replace(target, etag=None))
                 )
-            for name, value in saved.settings.items():
-                agent_tables.write_setting(connection, name, value)
+            agent_tables.write_settings(connection, saved.settings)
             for intent in saved.intents:
                 agent_tables.write_intent(connection, intent)
     finally:
@@ -286,7 +285,6 @@ def _read_everything(connection: sqlite3.Connection, identity: Identity) -> None
     agent_tables.read_attempts(connection)
     agent_tables.read_intents(connection)
     agent_tables.read_settings(connection)
-    agent_tables.read_baseline(connection)
 
 
 def _paired(identity: Identity, seen: Seen) -> Identity:

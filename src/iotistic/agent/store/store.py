@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.host.crypto_child import CryptoRefused, in_child
@@ -120,8 +120,8 @@ class Store:
         """The file first, which counts, then the database's sealed copy.
 
         Once the file is written the call succeeds, whatever becomes of the copy: the next start
-        brings it up to date. Another uuid makes another device: target, failures, intents and
-        baseline go.
+        brings it up to date. Another uuid makes another device: target, failures and
+        intents go.
         """
         await self._worker.finish(self._save_identity(identity))
 
@@ -217,17 +217,9 @@ class Store:
         """What `config set` stored, by name."""
         return await self._read(agent_tables.read_settings)
 
-    async def set_setting(self, name: str, value: str | None) -> None:
-        """Store a setting; None removes it."""
-        await self._write(lambda db: agent_tables.write_setting(db, name, value))
-
-    async def report_baseline(self) -> Mapping[str, Any] | None:
-        """The last report the cloud accepted."""
-        return await self._read(agent_tables.read_baseline)
-
-    async def save_report_baseline(self, report: Mapping[str, Any] | None) -> None:
-        """Remember what the cloud accepted; None forgets it."""
-        await self._write(lambda db: agent_tables.write_baseline(db, report))
+    async def change_settings(self, changes: Mapping[str, str | None]) -> None:
+        """Store settings, all or none of them; None removes one."""
+        await self._write(lambda db: agent_tables.write_settings(db, changes))
 
     # -- starting over, saving a copy
 

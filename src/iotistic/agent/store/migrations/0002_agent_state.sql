@@ -35,9 +35,3 @@ CREATE TABLE setting (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
 );
-
--- The last report that the cloud accepted, one row.
-CREATE TABLE report_baseline (
-  id INTEGER PRIMARY KEY CHECK (id = 1),
-  report TEXT NOT NULL                -- JSON
-);
