@@ -71,9 +71,21 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self) -> Any:
-        """The body, which `HttpClient.json` has checked to be JSON."""
-        return json.loads(self.body)
+    def json(self) -> dict[str, Any]:
+        """The body, which `HttpClient.json` has checked to be JSON. Raises Failure for a list."""
+        found = json.loads(self.body)
+        if not isinstance(found, dict):
+            raise unknown_form()
+        return found
+
+
+def unknown_form() -> Failure:
+    """An answer that is JSON, but not as this version knows it."""
+    return Failure(
+        "the answer has not the form this version knows",
+        code="unknown-form",
+        remedy="iotctl version shows both versions; --json shows the answer as it is",
+    )
 
 
 class HttpClient:

@@ -10,11 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from iotistic.cli.failure import Failure, ReaderGone
-from iotistic.cli.http_client import Reply
+from iotistic.cli.http_client import Reply, unknown_form
 from iotistic.cli.table import CellLike, Style, layout, paint, plain
 
 # Colors of a program's own output may pass; everything else that a terminal would obey may not.
 _UNSAFE = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+
+
+# What comes of reading a document that lacks a field or has something else in its place.
+UNKNOWN_FORM = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
 
 
 class Output:
@@ -27,7 +31,7 @@ class Output:
         self._color = color and self._terminal
         self._width = shutil.get_terminal_size().columns if self._terminal else None
 
-    def show(self, reply: Reply, render: Callable[[Any], None]) -> Any:
+    def show(self, reply: Reply, render: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """The reply as it came, or rendered for people; returns its document."""
         document = reply.json()
         if self.as_json:
@@ -35,11 +39,8 @@ class Output:
         else:
             try:
                 render(document)
-            except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-                raise Failure(
-                    "the answer has not the form this version knows",
-                    remedy="iotctl version shows both versions; --json shows the answer as it is",
-                ) from error
+            except UNKNOWN_FORM as error:
+                raise unknown_form() from error
         return document
 
     def document(self, body: bytes) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _SPAN = re.compile(r"(\d{1,9})(s|m|min|h|d)")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
+
+
+def short_iso(text: str | None) -> str | None:
+    """A date and time to the minute, in UTC."""
+    return (
+        None if text is None else f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%MZ}"
+    )
 
 
 def span(seconds: float) -> str:
@@ -34,6 +41,11 @@ def stamp(at_ms: int) -> str:
     """Local date and time to the second, with the zone's offset."""
     # Not by a float of seconds, which is out of range for odd clocks.
     return (_EPOCH + timedelta(milliseconds=at_ms)).astimezone().strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def parse_iso(text: str | None) -> int | None:
+    """A date and time with its zone, as Unix ms; None stays None. Raises ValueError."""
+    return None if text is None else int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def parse_since(text: str, now_ms: int) -> int:

@@ -10,6 +10,7 @@ import click
 
 from iotistic.cli.commands.streams import show_stream
 from iotistic.cli.failure import ExitCode, Failure
+from iotistic.cli.http_client import unknown_form
 from iotistic.cli.lazy import Command
 from iotistic.cli.output import Output, bare
 from iotistic.cli.session import Session
@@ -83,10 +84,9 @@ def restart(session: Session, no_wait: bool) -> ExitCode:
 
 def running_agent(session: Session) -> dict[str, Any]:
     """What the agent's process says of itself."""
-    found = session.device.json("GET", "/v1/status").json()
-    agent = found.get("agent") if isinstance(found, dict) else None
+    agent = session.device.json("GET", "/v1/status").json().get("agent")
     if not isinstance(agent, dict):
-        raise Failure("the answer has not the form this version knows")
+        raise unknown_form()
     return agent
 
 

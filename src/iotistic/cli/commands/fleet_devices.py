@@ -11,10 +11,12 @@ import click
 
 from iotistic.cli.commands.status import worded
 from iotistic.cli.failure import ExitCode, Failure
-from iotistic.cli.http_client import HttpClient, Reply
+from iotistic.cli.http_client import HttpClient, Reply, unknown_form
 from iotistic.cli.lazy import Group
+from iotistic.cli.output import UNKNOWN_FORM
 from iotistic.cli.session import Session
 from iotistic.cli.table import Cell, CellLike, Style
+from iotistic.cli.times import ago, parse_iso, short_iso
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PREFIX_MIN = 4
@@ -49,13 +51,13 @@ def list_(session: Session, fleet_id: str | None, removed: bool) -> None:
             return
         session.out.table(
             ("ID", "NAME", "LINK", "TARGET", "HAS", "AGENT", "LAST SEEN", "UUID"),
-            [_row(device) for device in found["devices"]],
+            [_row(device, session.now_ms) for device in found["devices"]],
         )
 
     session.out.show(reply, render)
 
 
-def _row(device: dict[str, Any]) -> tuple[CellLike, ...]:
+def _row(device: dict[str, Any], now_ms: int) -> tuple[CellLike, ...]:
     wanted, has = device["targetVersion"], device["currentVersion"]
     return (
         device["id"],
@@ -64,7 +66,7 @@ def _row(device: dict[str, Any]) -> tuple[CellLike, ...]:
         wanted,
         Cell("-" if has is None else str(has), Style.PLAIN if has == wanted else Style.CAUTION),
         device["agentVersion"],
-        device["lastSeenAt"],
+        ago(parse_iso(device["lastSeenAt"]), now_ms),
         device["uuid"],
     )
 
@@ -108,12 +110,15 @@ def _show(session: Session, found: dict[str, Any]) -> None:
         ("system", "osVersion"),
         ("architecture", "architecture"),
         ("mac address", "macAddress"),
-        ("last seen", "lastSeenAt"),
-        ("registered", "registeredAt"),
-        ("may register anew until", "reprovisionUntil"),
     )
     pairs: list[tuple[str, CellLike]] = [("link", _link(found))]
     pairs += [(label, found[field]) for label, field in named if found[field] is not None]
+    pairs += [
+        ("last seen", ago(parse_iso(found["lastSeenAt"]), session.now_ms)),
+        ("registered", short_iso(found["registeredAt"])),
+    ]
+    if found["reprovisionUntil"]:
+        pairs.append(("may register anew until", short_iso(found["reprovisionUntil"])))
     session.out.pairs(pairs)
     if found["cloned"]:
         session.out.line("next: two machines use this identity; on one: iotctl identity renew")
@@ -185,7 +190,10 @@ def reprovision(session: Session, device: str) -> None:
     session.confirm(f"Let {uuid} register anew, without its former key?")
     reply = cloud.json("POST", f"/devices/{uuid}/reprovision", {})
     session.out.show(
-        reply, lambda found: session.out.line(f"{uuid}: open until {found['reprovisionUntil']}")
+        reply,
+        lambda found: session.out.line(
+            f"{uuid}: open until {short_iso(found['reprovisionUntil'])}"
+        ),
     )
 
 
@@ -202,8 +210,8 @@ def find_device(cloud: HttpClient, named: str) -> str:
             if len(named) >= _PREFIX_MIN and one["uuid"].startswith(named.lower())
         ]
         found = [(str(one["uuid"]), str(one["deviceName"])) for one in fits]
-    except (KeyError, TypeError) as error:
-        raise Failure("the cloud's answer has not the form this version knows") from error
+    except UNKNOWN_FORM as error:
+        raise unknown_form() from error
     if not found:
         raise Failure(
             f"there is no device {named}",
@@ -222,6 +230,13 @@ def find_device(cloud: HttpClient, named: str) -> str:
     return found[0][0]
 
 
+def _id_of(device: Any) -> int:
+    found = device.get("id") if isinstance(device, dict) else None
+    if not isinstance(found, int):
+        raise unknown_form()
+    return found
+
+
 def _all_pages(cloud: HttpClient, query: dict[str, str]) -> Reply:
     """All devices as one document; as it came, if it came in one."""
     devices: list[Any] = []
@@ -229,15 +244,14 @@ def _all_pages(cloud: HttpClient, query: dict[str, str]) -> Reply:
     for _ in range(_PAGES_MAX):
         asked = urlencode({**query, "limit": _PAGE, "after": after})
         reply = cloud.json("GET", f"/devices?{asked}")
-        document = reply.json()
-        page = document.get("devices") if isinstance(document, dict) else None
+        page = reply.json().get("devices")
         if not isinstance(page, list):
-            raise Failure("the cloud's answer has not the form this version knows")
+            raise unknown_form()
         if not devices and len(page) < _PAGE:
             return reply
         devices += page
         if len(page) < _PAGE:
             break
-        after = page[-1]["id"]
+        after = _id_of(page[-1])
     body = json.dumps({"count": len(devices), "devices": devices}, ensure_ascii=False)
     return Reply(200, {}, body.encode())

@@ -10,6 +10,7 @@ import click
 from iotistic.cli.lazy import Group
 from iotistic.cli.session import Session
 from iotistic.cli.table import Cell, Style
+from iotistic.cli.times import short_iso
 
 _STATES = {"active": Style.GOOD, "revoked": Style.BAD, "expired": Style.FAINT}
 
@@ -54,7 +55,7 @@ def create(session: Session, label: str, fleet_id: str | None, devices: int, day
                 ("label", found["description"]),
                 ("fleet", found["fleetId"]),
                 ("devices", found["maxDevices"]),
-                ("until", found["expiresAt"]),
+                ("until", short_iso(found["expiresAt"])),
             ]
         )
         session.out.message("The key is shown this once. On a device, with the key on stdin:")
@@ -79,7 +80,7 @@ def list_(session: Session, fleet_id: str | None) -> None:
                 Cell(one["state"], _STATES.get(one["state"], Style.PLAIN)),
                 f"{one['usedDevices']} of {one['maxDevices']}",
                 one["fleetId"],
-                one["expiresAt"],
+                short_iso(one["expiresAt"]),
             )
             for one in found["keys"]
         ]

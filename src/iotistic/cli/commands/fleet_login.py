@@ -20,8 +20,9 @@ from iotistic.cli.fleet_file import (
     read_ca,
     save_login,
 )
-from iotistic.cli.http_client import HttpClient
+from iotistic.cli.http_client import HttpClient, unknown_form
 from iotistic.cli.lazy import Command
+from iotistic.cli.output import UNKNOWN_FORM
 from iotistic.cli.session import Session
 from iotistic.model.secret import Secret
 
@@ -73,8 +74,8 @@ def login(
     try:
         user, role = found["user"]["username"], found["user"]["role"]
         cloud = replace(cloud, token=Secret(found["token"]), user=user)
-    except (KeyError, TypeError) as error:
-        raise Failure("the cloud's answer has not the form this version knows") from error
+    except UNKNOWN_FORM as error:
+        raise unknown_form() from error
     save_login(login_path(os.environ), cloud)
     session.out.message(f"logged in to {cloud.url} as {cloud.user} ({role})")
 

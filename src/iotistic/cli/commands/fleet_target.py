@@ -17,9 +17,11 @@ from iotistic.cli.commands.target_text import (
     target_text,
 )
 from iotistic.cli.failure import ExitCode, Failure
-from iotistic.cli.http_client import HttpClient, Reply
+from iotistic.cli.http_client import HttpClient, Reply, unknown_form
 from iotistic.cli.lazy import Group
+from iotistic.cli.output import UNKNOWN_FORM
 from iotistic.cli.session import Session
+from iotistic.cli.times import short_iso
 
 _device = click.argument("device")
 _comment = click.option("--comment", "-m", default="", help="Why, for the history.")
@@ -108,7 +110,7 @@ def edit(session: Session, device: str, stage: bool, comment: str) -> None:
     uuid = find_device(cloud, device)
     reply = cloud.json("GET", f"/devices/{uuid}/target-state")
     etag = reply.headers.get("etag")
-    with Editing(target_text(reply.json(), etag=None)) as editing:
+    with Editing(_text_of(reply)) as editing:
         while (document := editing.next_document()) is not None:
             if comment:
                 document["comment"] = comment
@@ -138,7 +140,13 @@ def history(session: Session, device: str) -> None:
 
     def render(found: dict[str, Any]) -> None:
         rows = [
-            (one["version"], one["createdAt"], one["author"], one["deployedAt"], one["comment"])
+            (
+                one["version"],
+                short_iso(one["createdAt"]),
+                one["author"],
+                short_iso(one["deployedAt"]),
+                one["comment"],
+            )
             for one in found["versions"]
         ]
         session.out.table(("VERSION", "SAVED", "BY", "DEPLOYED", "COMMENT"), rows)
@@ -166,6 +174,13 @@ def deploy(session: Session, device: str) -> None:
     _tell(session, cloud.json("POST", f"/devices/{find_device(cloud, device)}/deploy", {}))
 
 
+def _text_of(reply: Reply) -> str:
+    try:
+        return target_text(reply.json(), etag=None)
+    except UNKNOWN_FORM as error:
+        raise unknown_form() from error
+
+
 def _put(
     cloud: HttpClient,
     uuid: str,
@@ -185,13 +200,15 @@ def _put(
 
 def _tell(session: Session, reply: Reply) -> None:
     found = session.out.show(reply, lambda found: session.out.line(_outcome(found)))
-    for warning in found.get("warnings") or ():
+    warnings = found.get("warnings")
+    for warning in warnings if isinstance(warnings, list) else ():
         session.out.message(f"warning: {warning}")
 
 
 def _outcome(found: dict[str, Any]) -> str:
     version = found.get("version")
-    return found["message"] if version is None else f"version {version}: {found['message']}"
+    message = str(found["message"])
+    return message if version is None else f"version {version}: {message}"
 
 
 def _standing(found: dict[str, Any]) -> str:

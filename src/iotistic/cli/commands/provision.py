@@ -107,25 +107,26 @@ def _watch(session: Session, reply: Reply, *, wait: bool) -> ExitCode:
     told = ""
     while True:
         found = reply.json()
-        if found.get("phase") == "provisioned" or (found.get("final") and found.get("error")):
+        error = found.get("error")
+        error = error if isinstance(error, dict) else {}
+        joined, refused = found.get("phase") == "provisioned", bool(found.get("final") and error)
+        if joined or refused or (not endless and time.monotonic() >= until_s):
             break
-        if (error := found.get("error")) and error.get("message") != told:
-            told = str(error.get("message"))
+        message = error.get("message")
+        if isinstance(message, str) and message != told:
+            told = message
             session.out.message(f"not yet: {told}; the agent tries again")
-        if not endless and time.monotonic() >= until_s:
-            break
         time.sleep(_LOOK_AGAIN_S)
         reply = session.device.json("GET", "/v1/provision/status")
     session.out.show(reply, lambda found: _show(session.out, found))
-    if found.get("phase") == "provisioned":
+    if joined:
         return ExitCode.OK
-    if found.get("final"):
-        error = found["error"]
+    if refused:
         raise Failure(
             f"not provisioned: {error.get('message')}",
             ExitCode.REFUSED,
-            code=error.get("code"),
-            remedy=error.get("remedy"),
+            code=str(error.get("code")),
+            remedy=str(error["remedy"]) if error.get("remedy") else None,
         )
     session.out.message("the agent goes on with it; see iotctl provision status")
     return ExitCode.TIMEOUT

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 import click
 
-from iotistic.cli.failure import Failure
+from iotistic.cli.http_client import unknown_form
 from iotistic.cli.lazy import Command
+from iotistic.cli.output import UNKNOWN_FORM
 from iotistic.cli.session import Session
 
 _LISTED_MAX = 30
@@ -32,8 +33,8 @@ def factory_reset(session: Session, keep_volumes: bool, keep_identity: bool) -> 
     try:
         uuid = preview["uuid"]
         _list(session, preview)
-    except (KeyError, TypeError) as error:
-        raise Failure("the answer has not the form this version knows") from error
+    except UNKNOWN_FORM as error:
+        raise unknown_form() from error
     session.confirm("This cannot be undone. Reset the device?")
     reply = session.device.json(
         "POST",

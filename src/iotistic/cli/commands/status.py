@@ -98,7 +98,7 @@ def _provisioned(found: dict[str, Any]) -> Cell:
 
 def _cloud(found: dict[str, Any] | None, endpoint: str | None, now_ms: int) -> Cell:
     if found is None:
-        return Cell("none")
+        return Cell(f"no word yet from {endpoint}" if endpoint else "none")
     since = "" if found["since"] is None else f" for {span((now_ms - found['since']) / 1000)}"
     text = f"{found['state']}{since}, {endpoint or '?'}"
     if found["state"] != "online":

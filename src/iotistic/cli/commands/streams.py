@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from iotistic.cli.failure import ExitCode, Failure, refusal
-from iotistic.cli.output import Output
+from iotistic.cli.http_client import unknown_form
+from iotistic.cli.output import UNKNOWN_FORM, Output
 from iotistic.cli.session import Session
 from iotistic.model.errors import InvalidField
 from iotistic.model.reader import decode_json
@@ -29,7 +30,14 @@ def show_stream(
         line = _decode(raw)
         if "requestId" in line:
             raise refusal(500, line, remedies={})
-        out.stream_line(raw.decode("utf-8", "replace") if out.as_json else render(out, line))
+        if out.as_json:
+            out.stream_line(raw.decode("utf-8", "replace"))
+            continue
+        try:
+            text = render(out, line)
+        except UNKNOWN_FORM as error:
+            raise unknown_form() from error
+        out.stream_line(text)
     return ExitCode.OK
 
 
