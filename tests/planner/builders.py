@@ -120,4 +120,4 @@ def world(
     *containers: Container, has: Resources | None = None, now_s: float = 1000.0, **facts: Any
 ) -> World:
     """A world with these containers."""
-    return replace(World(now_s=now_s, uuid=UUID, containers=containers, resources=has), **facts)
+    return replace(World(now_s=now_s, containers=containers, resources=has), **facts)

@@ -14,7 +14,7 @@ from iotistic.planner.plan import fulfilled, plan
 from iotistic.planner.step import Plan, Step
 from iotistic.planner.wanted import Wanted
 from iotistic.planner.world import StepKind, World
-from tests.planner.builders import UUID, container, targets, wanted
+from tests.planner.builders import container, targets, wanted
 
 STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 IMAGES = ("web:1", "web:2", "db:1")
@@ -80,7 +80,6 @@ def worlds(draw: st.DrawFn) -> World:
     images = draw(st.lists(st.sampled_from(IMAGES), unique=True))
     return World(
         now_s=1000.0,
-        uuid=UUID,
         containers=tuple(containers),
         resources=Resources(
             images=tuple(

@@ -32,7 +32,7 @@ def keyed_hex(key: bytes, value: Any) -> str:
     For hashes that stand where others can read them (labels) and are made of what they must not
     be able to guess (environment values).
     """
-    return hmac.new(key, canonical_json(value), hashlib.sha256).hexdigest()
+    return hmac.digest(key, canonical_json(value), "sha256").hex()
 
 
 def etag_of(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from iotistic.model.canonical import canonical_json, keyed_hex
+from iotistic.model.canonical import canonical_json, keyed_hex, sha256_hex
 from iotistic.model.naming import DEFAULT_NETWORK
 from iotistic.model.service import NetworkAttachment, ServiceSpec
 from iotistic.planner.step import Difference
@@ -65,18 +65,20 @@ def hash_of(form: Mapping[str, Any], key: bytes) -> str:
     return f"{HASH_VERSION}:{keyed_hex(key, form)[:_HASH_DIGITS]}"
 
 
-def fields_of(form: Mapping[str, Any], key: bytes) -> str:
+def fields_of(form: Mapping[str, Any]) -> str:
     """The label that lets a later round say *which* field differs: a short hash for each."""
-    return canonical_json(_short_hashes(form, key)).decode()
+    return canonical_json(_short_hashes(form)).decode()
 
 
-def _short_hashes(form: Mapping[str, Any], key: bytes) -> dict[str, str]:
-    return {name: keyed_hex(key, [name, value])[:_FIELD_DIGITS] for name, value in form.items()}
+def _short_hashes(form: Mapping[str, Any]) -> dict[str, str]:
+    # What is secret in the form is a keyed hash there already.
+    return {
+        name: (value if name.startswith(_ENVIRONMENT) else sha256_hex(value))[:_FIELD_DIGITS]
+        for name, value in form.items()
+    }
 
 
-def differences(
-    form: Mapping[str, Any], found_fields: str | None, key: bytes
-) -> tuple[Difference, ...]:
+def differences(form: Mapping[str, Any], found_fields: str | None) -> tuple[Difference, ...]:
     """Which fields a container with the label `found_fields` was made differently in.
 
     Empty when the label is missing or unreadable: then only the hash says that something differs.
@@ -84,7 +86,7 @@ def differences(
     found = _read_fields(found_fields)
     if found is None:
         return ()
-    wanted = _short_hashes(form, key)
+    wanted = _short_hashes(form)
     return tuple(
         Difference(
             field=name,

@@ -182,8 +182,6 @@ class _Round:
             return service.next_step(
                 wanted,
                 current,
-                uuid=self._world.uuid,
-                hash_key=self._wanted.hash_key,
                 now_s=self._world.now_s,
                 want=self._wanted_state(wanted),
                 restart=service.intent_for(self._world.intents, IntentKind.RESTART, wanted),
@@ -193,7 +191,6 @@ class _Round:
                     wanted,
                     missing_images=missing_images,
                     resources=known,
-                    uuid=self._world.uuid,
                 ),
             )
         except service.NeedsResources:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from iotistic.model.naming import object_name
 from iotistic.model.observation import Container, Resources
 from iotistic.planner.service import Prerequisites
 from iotistic.planner.step import Step
@@ -21,21 +20,18 @@ def prerequisites(
     *,
     missing_images: frozenset[str],
     resources: Resources,
-    uuid: str,
 ) -> Prerequisites:
     """What is missing for making or replacing the container of a service.
 
     `missing_images`: those that services of its app are still to be made of.
     """
-    present = {network.name for network in resources.networks}
-    present |= {volume.name for volume in resources.volumes}
+    networks = {network.name for network in resources.networks}
+    volumes = {volume.name for volume in resources.volumes}
     return Prerequisites(
         missing_images=missing_images,
-        missing_objects=tuple(
-            f"{kind} {name}"
-            for kind, names in (("network", service.networks), ("volume", service.volumes))
-            for name in names
-            if object_name(uuid, service.app_id, name) not in present
+        missing_objects=(
+            *(f"network {n}" for n, _ in service.request.networks if n not in networks),
+            *(f"volume {v}" for v, name in service.request.volumes if name not in volumes),
         ),
     )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iotistic.model.naming import object_name
 from iotistic.model.observation import Container
 from iotistic.model.service import RestartName
 from iotistic.model.words import ContainerState, RunState, WaitReason
@@ -79,8 +78,6 @@ def next_step(
     service: WantedService,
     current: Container | None,
     *,
-    uuid: str,
-    hash_key: bytes,
     now_s: float,
     want: RunState,
     restart: Intent | None,
@@ -97,21 +94,21 @@ def next_step(
         return _ready_to_make(maker, prerequisites, replacing=False) or maker.create()
     if current.state is ContainerState.REMOVING:
         return maker.wait(WaitReason.ENGINE_REMOVING, "the engine is removing its container")
-    changed = _changes(service, current, uuid=uuid, hash_key=hash_key)
+    changed = _changes(service, current)
     if changed is not None:
         return _replace(maker, current, want, changed, prerequisites)
     return _same_spec(maker, current, want, restart)
 
 
 def _changes(
-    service: WantedService, current: Container, *, uuid: str, hash_key: bytes
+    service: WantedService, current: Container
 ) -> tuple[str, tuple[Difference, ...]] | None:
     """(sentence, fields) when the container is not the one that the target describes."""
     if current.spec_hash != service.spec_hash:
-        fields = normalize.differences(service.form, current.spec_fields, hash_key)
+        fields = normalize.differences(service.form, current.spec_fields)
         names = ", ".join(field.field for field in fields[:5]) or "its specification"
         return f"{names} changed", fields
-    joined = {object_name(uuid, service.app_id, name) for name in service.networks}
+    joined = {name for name, _ in service.request.networks}
     if lost := sorted(joined - set(current.networks)):
         difference = Difference(
             field="networks", wanted=", ".join(sorted(joined)), found=", ".join(current.networks)

@@ -81,7 +81,6 @@ class Wanted:
 
     apps: tuple[WantedApp, ...] = ()
     may_remove: bool = False
-    hash_key: bytes = b""
 
 
 NOTHING_WANTED = Wanted()
@@ -95,7 +94,6 @@ def work_out(target: TargetState | None, *, uuid: str, hash_key: bytes, policy: 
     return Wanted(
         apps=tuple(_app(app, uuid, hash_key, policy) for app in target.apps),
         may_remove=target.version is not None and target.version >= 1,
-        hash_key=hash_key,
     )
 
 
@@ -142,7 +140,7 @@ def _service(app: AppTarget, service: ServiceTarget, uuid: str, hash_key: bytes)
         LABEL_SERVICE_ID: service.key,
         LABEL_SERVICE_NAME: service.service_name,
         LABEL_CONFIG_HASH: spec_hash,
-        LABEL_SPEC_FIELDS: normalize.fields_of(form, hash_key),
+        LABEL_SPEC_FIELDS: normalize.fields_of(form),
     }
     attached = normalize.attachments(spec)
     volumes = tuple(m.source for m in spec.volumes if m.kind is MountKind.VOLUME)

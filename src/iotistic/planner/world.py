@@ -99,7 +99,6 @@ class World:
     """
 
     now_s: float
-    uuid: str
     containers: tuple[Container, ...] = ()
     resources: Resources | None = None
     in_flight: frozenset[Subject] = frozenset()

@@ -264,7 +264,6 @@ class StateReconciler:
             containers = await self._engine.containers()
         return World(
             now_s=self._clock.now_s(),
-            uuid=self._store.identity.uuid,
             containers=containers,
             resources=resources,
             in_flight=in_flight,
