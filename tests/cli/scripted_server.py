@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import socketserver
 import threading
 from collections.abc import Iterator, Mapping
@@ -126,16 +125,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.script.ended.wait(30)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  (names of the base class)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (name of the base class)
+    def log_message(self, *_: Any, **__: Any) -> None:
         """Say nothing."""
 
     def address_string(self) -> str:
         return "local"
 
 
-class _TcpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
+for _method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+    setattr(_Handler, f"do_{_method}", _Handler._serve)
+
+
+class _Threads(socketserver.ThreadingMixIn):
     # Threads are joined at the end, so that none outlives its test.
     daemon_threads = False
 
@@ -143,12 +144,16 @@ class _TcpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """A client that goes away in the middle is part of the tests."""
 
 
-class _UnixServer(_TcpServer):
-    address_family = socket.AF_UNIX
+class _TcpServer(_Threads, socketserver.TCPServer):
+    """One connection, one thread."""
+
+
+class _UnixServer(_Threads, socketserver.UnixStreamServer):
+    """The same on a socket file."""
 
 
 @contextmanager
-def _running(server: _TcpServer, script: Script) -> Iterator[None]:
+def _running(server: socketserver.BaseServer, script: Script) -> Iterator[None]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -163,7 +168,7 @@ def _running(server: _TcpServer, script: Script) -> Iterator[None]:
 @contextmanager
 def unix_server(path: Path, script: Script) -> Iterator[None]:
     handler = type("Handler", (_Handler,), {"script": script})
-    with _running(_UnixServer(str(path), handler), script):  # type: ignore[arg-type]  # a path
+    with _running(_UnixServer(str(path), handler), script):
         yield
 
 

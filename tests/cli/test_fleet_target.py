@@ -112,6 +112,8 @@ def test_somebody_else_saved_meanwhile_is_5(iotctl: Iotctl, cloud: Script) -> No
         ("[]", "expected an object"),
         ("[" * 100_000, "nested too deeply"),
         ("", "line 1"),
+        ('{"apps": {}, "etag": "a\\r\\nX-Evil: 1"}', "etag: expected"),
+        ('{"apps": {}, "etag": 1}', "etag: expected"),
     ],
 )
 def test_a_text_that_is_no_target_is_2(iotctl: Iotctl, cloud: Script, text: str, told: str) -> None:

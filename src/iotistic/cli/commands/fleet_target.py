@@ -78,7 +78,7 @@ def set_(
 ) -> None:
     """Save a target from FILE (- for stdin) and deploy it."""
     document = parse_target_text(_read(file))
-    etag = document.pop("etag", None)
+    etag = _etag(document.pop("etag", None))
     if new_epoch:
         session.confirm(f"Make {device} take this even if it holds a higher version?")
         document["newEpoch"] = True
@@ -89,7 +89,7 @@ def set_(
         cloud,
         find_device(cloud, device),
         document,
-        etag=None if force or etag is None else str(etag),
+        etag=None if force else etag,
         query={name: "1" for name, given in (("stage", stage), ("dryRun", dry_run)) if given},
     )
     _tell(session, reply)
@@ -172,6 +172,14 @@ def deploy(session: Session, device: str) -> None:
     """Give the newest version to the device."""
     cloud = session.cloud
     _tell(session, cloud.json("POST", f"/devices/{find_device(cloud, device)}/deploy", {}))
+
+
+def _etag(found: object) -> str | None:
+    if found is None:
+        return None
+    if not isinstance(found, str) or not (found.isascii() and found.isprintable()):
+        raise Failure('etag: expected what "get" printed, or nothing', ExitCode.USAGE)
+    return found
 
 
 def _text_of(reply: Reply) -> str:
