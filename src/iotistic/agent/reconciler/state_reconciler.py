@@ -206,15 +206,19 @@ class StateReconciler:
 
     async def look(self) -> Plan:
         """One look and its plan, without doing anything."""
-        world, decided = await self._look_and_plan()
+        world, decided = await self._look_and_plan(full=False)
         self._record(world, decided)
         return decided
 
     async def _round(self, group: asyncio.TaskGroup) -> float:
         """Look, decide, set off what is safe; the longest time to sleep is the answer."""
+        now_s = self._clock.now_s()
+        full = self._full_look or now_s >= self._full_look_at_s + FULL_LOOK_EVERY_S
+        self._full_look = False
         try:
-            world, decided = await self._look_and_plan()
+            world, decided = await self._look_and_plan(full=full)
         except EngineUnavailable as error:
+            self._full_look = True
             return self._engine_is_away(error)
         self._engine_failures = 0
         # No await from the plan to here: what is set off belongs to the target that is held now.
@@ -235,19 +239,13 @@ class StateReconciler:
         spans_s: list[float] = [max(0.0, at_s - world.now_s) for at_s in due_s]
         return min(self._interval_s(), *spans_s, FULL_LOOK_EVERY_S)
 
-    async def _look_and_plan(self) -> tuple[World, Plan]:
+    async def _look_and_plan(self, *, full: bool) -> tuple[World, Plan]:
         started_s = self._clock.now_s()
-        full = self._full_look or started_s >= self._full_look_at_s + FULL_LOOK_EVERY_S
-        self._full_look = False
-        try:
-            world = await self._look(full=full)
+        world = await self._look(full=full)
+        decided = plan(world, self._wanted, self._policy)
+        if decided.needs_resources:
+            world = await self._look(full=True)
             decided = plan(world, self._wanted, self._policy)
-            if decided.needs_resources:
-                world = await self._look(full=True)
-                decided = plan(world, self._wanted, self._policy)
-        except EngineUnavailable:
-            self._full_look = True
-            raise
         self._look_took_s = self._clock.now_s() - started_s
         return world, decided
 
