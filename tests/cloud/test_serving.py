@@ -43,7 +43,9 @@ class Process:
     url: str
     context: ssl.SSLContext | None = None
 
-    def ask(self, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, Any]:
+    def ask(
+        self, method: str, path: str, body: Any = None, token: str = "", **more: str
+    ) -> tuple[int, Any]:
         parts = urlsplit(self.url)
         host, port = parts.hostname or "", parts.port
         connection = (
@@ -51,7 +53,9 @@ class Process:
             if self.context is None
             else http.client.HTTPSConnection(host, port, timeout=20, context=self.context)
         )
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {name.replace("_", "-"): value for name, value in more.items()}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         sent = None if body is None else json.dumps(body)
         try:
             connection.request(method, path, body=sent, headers=headers)
@@ -131,16 +135,13 @@ def test_a_first_start_a_login_and_an_end(tmp_path: Path) -> None:
         with cloud(data) as running:
             assert running.ask("GET", "/health")[0] == 200
             assert running.ask("GET", "/ready") == (200, {"status": "ready"})
-            token = running.set_up()
-            assert running.ask("GET", "/api/v1/auth/me", token=token)[1]["role"] == "admin"
-            assert {path.name for path in data.iterdir()} >= {
-                "cloud.json",
-                "cloud.sqlite",
-                "first-login.json",
-                "server.key",
-            }
+            made = {"cloud.json", "cloud.sqlite", "first-login.json", "server.key"}
+            assert {path.name for path in data.iterdir()} >= made
             assert {mode(path) for path in data.iterdir()} == {0o600}
             assert mode(data) == 0o700
+            token = running.set_up()
+            assert running.ask("GET", "/api/v1/auth/me", token=token)[1]["role"] == "admin"
+            assert not (data / "first-login.json").exists()
             started = time.monotonic()
             running.process.send_signal(signal.SIGTERM)
             assert running.process.wait(10) == 0
@@ -177,8 +178,6 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     with cloud(data) as again:
         keys = again.ask("GET", "/api/v1/provisioning-keys", token=token)[1]
         assert [key["id"] for key in keys["keys"]] == [made["id"]]
-        # The one-time login is of no use any more, so it is not left lying about.
-        assert not (data / "first-login.json").exists()
 
 
 def test_two_processes_start_on_one_database_at_once(tmp_path: Path) -> None:
@@ -213,6 +212,22 @@ def test_two_processes_start_on_one_database_at_once(tmp_path: Path) -> None:
     finally:
         starting.kill()
         starting.wait()
+
+
+@pytest.mark.parametrize(
+    ("options", "address"), [((), "127.0.0.1"), (("--trust-proxy",), "192.0.2.9")]
+)
+def test_a_header_says_where_somebody_is_only_behind_a_trusted_proxy(
+    tmp_path: Path, options: tuple[str, ...], address: str
+) -> None:
+    with cloud(tmp_path / "data", *options) as running:
+        token = running.set_up()
+        wrong = {"username": "admin", "password": "wrong"}
+        running.ask("POST", "/api/v1/auth/login", wrong, X_Forwarded_For="192.0.2.9")
+
+        newest = running.ask("GET", "/api/v1/audit?limit=1", token=token)[1]["entries"][0]
+
+    assert (newest["action"], newest["address"]) == ("login-failed", address)
 
 
 def test_an_administrator_is_made_on_the_server_itself(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ the same database is just another one.
     devices       who is in the fleet, how a device proves that it is itself, its reports
     targets       what a device should run: versions, history, deploys
     audit         who did what, from where
+    idempotency   the same request again, the same answer
+    housekeeping  what has to be done now and then
     app           the only place that wires them together
     serving       sockets, TLS, signals
 

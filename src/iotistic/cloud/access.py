@@ -105,7 +105,10 @@ class Guardian:
             caller = await self._people.caller_of(token, client_address(connection))
             if caller is not None:
                 return caller
-        return await self._device(connection, leaving=False)
+        try:
+            return await self._device(connection, leaving=False)
+        except Unauthorized as error:
+            raise _login_needed() from error
 
     async def _device(self, connection: Connection, *, leaving: bool) -> DeviceCaller:
         key = device_key_of(connection)
@@ -125,11 +128,15 @@ class Guardian:
         token = bearer_of(connection)
         caller = await self._people.caller_of(token, client_address(connection)) if token else None
         if caller is None:
-            raise Unauthorized(
-                "this needs a login, or the session has ended",
-                code="login-needed",
-                remedy="log in again (iotctl fleet login)",
-            )
+            raise _login_needed()
         if ROLES.index(caller.role) < ROLES.index(needed):
             raise Forbidden(f"this needs the role {needed}, you have {caller.role}")
         return caller
+
+
+def _login_needed() -> Unauthorized:
+    return Unauthorized(
+        "this needs a login, or the session has ended",
+        code="login-needed",
+        remedy="log in again (iotctl fleet login)",
+    )

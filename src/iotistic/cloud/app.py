@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from sqlalchemy import insert, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from iotistic import __version__
@@ -36,6 +34,7 @@ from iotistic.cloud.devices.credentials import Credentials
 from iotistic.cloud.devices.fleet import Fleet
 from iotistic.cloud.devices.reports import Reports
 from iotistic.cloud.errors import answer_error
+from iotistic.cloud.housekeeping import Housekeeping
 from iotistic.cloud.idempotency import Idempotency
 from iotistic.cloud.provisioning import routes as provisioning_routes
 from iotistic.cloud.provisioning.decryption import Decryption
@@ -45,17 +44,14 @@ from iotistic.cloud.provisioning.o1 import O1Registrar
 from iotistic.cloud.provisioning.refusals import Refusals
 from iotistic.cloud.provisioning.registrar import Registrar
 from iotistic.cloud.provisioning.replies import PublicFace
-from iotistic.cloud.provisioning.ring import KEY_BITS, KeyRing
+from iotistic.cloud.provisioning.ring import KeyRing
 from iotistic.cloud.requests import AnyRequest
 from iotistic.cloud.server_key import ServerKey
 from iotistic.cloud.targets import routes as target_routes
 from iotistic.cloud.targets.targets import Targets
-from iotistic.model.errors import IotisticError, Refused
+from iotistic.model.errors import Refused
 
-HOUSEKEEPING_S = 600.0
 _KEY_FACT = "server-key"
-
-_log = logging.getLogger("iotistic.cloud")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,34 +63,6 @@ class Cloud:
     housekeeping: Housekeeping
 
 
-class Housekeeping:
-    """Rotates keys and forgets what has expired."""
-
-    def __init__(
-        self, database: Database, *, ring: KeyRing, sessions: Sessions, attempts: Attempts
-    ) -> None:
-        self._database = database
-        self._ring = ring
-        self._sessions = sessions
-        self._attempts = attempts
-
-    async def run(self) -> None:
-        """Go round until cancelled. A round that fails is told, and the next one comes."""
-        while True:
-            await asyncio.sleep(HOUSEKEEPING_S)
-            try:
-                await self.once()
-            except (IotisticError, SQLAlchemyError):
-                _log.exception("housekeeping failed")
-
-    async def once(self) -> None:
-        """One round."""
-        await self._ring.rotate_if_due()
-        async with self._database.write() as connection:
-            await self._sessions.sweep(connection)
-            await self._attempts.sweep(connection)
-
-
 @asynccontextmanager
 async def open_cloud(
     database_url: str,
@@ -102,17 +70,18 @@ async def open_cloud(
     server_key: ServerKey,
     face: PublicFace,
     clock: Clock,
-    key_bits: int = KEY_BITS,
+    on_set_up: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Cloud]:
     """Migrate, check the key, make what is missing, and wire it all.
 
-    Raises DatabaseTooNew, Refused (the server key is not this database's), DatabaseUnavailable.
+    `on_set_up` is called when a one-time login was used. Raises DatabaseTooNew, MigrationFailed,
+    Refused (the server key is not this database's) and DatabaseUnavailable.
     """
     database = await asyncio.to_thread(_prepare, database_url)
     try:
         async with database.write() as connection:
             await _check_key(connection, server_key)
-        cloud = _wire(database, server_key=server_key, face=face, clock=clock, key_bits=key_bits)
+        cloud = _wire(database, server_key=server_key, face=face, clock=clock, on_set_up=on_set_up)
         await cloud.housekeeping.once()
         yield cloud
     finally:
@@ -141,7 +110,12 @@ async def _check_key(connection: AsyncConnection, server_key: ServerKey) -> None
 
 
 def _wire(
-    database: Database, *, server_key: ServerKey, face: PublicFace, clock: Clock, key_bits: int
+    database: Database,
+    *,
+    server_key: ServerKey,
+    face: PublicFace,
+    clock: Clock,
+    on_set_up: Callable[[], None],
 ) -> Cloud:
     audit_log = AuditLog(database, clock)
     attempts = Attempts(clock)
@@ -154,9 +128,10 @@ def _wire(
         audit_log=audit_log,
         passwords=passwords,
         users=users,
+        on_set_up=on_set_up,
     )
     keys = ProvisioningKeys(database, clock, server_key=server_key, audit_log=audit_log)
-    ring = KeyRing(database, clock, server_key=server_key, key_bits=key_bits)
+    ring = KeyRing(database, clock, server_key=server_key)
     refusals = Refusals(database, attempts=attempts, audit_log=audit_log)
     exchange = KeyExchange(database, clock, keys=keys, ring=ring, refusals=refusals)
     credentials = Credentials(database, clock)
@@ -197,7 +172,9 @@ def _wire(
     return Cloud(
         app=_application(services, Guardian(sessions, credentials)),
         sessions=sessions,
-        housekeeping=Housekeeping(database, ring=ring, sessions=sessions, attempts=attempts),
+        housekeeping=Housekeeping(
+            database, ring=ring, sessions=sessions, attempts=attempts, audit_log=audit_log
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
-from sqlalchemy import insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from iotistic.cloud.access import Access
@@ -18,6 +18,7 @@ from iotistic.cloud.requests import AnyRequest, query_integer
 from iotistic.model.canonical import canonical_json
 
 NOBODY = "-"
+ENTRIES_KEPT = 100_000
 _PAGE_MAX = 1000
 
 
@@ -51,6 +52,11 @@ class AuditLog:
                 details=canonical_json(details).decode(),
             )
         )
+
+    async def sweep(self, connection: AsyncConnection) -> None:
+        """Keep the newest entries: who joins and leaves a thousand times a day fills no disk."""
+        last = select(func.max(audit.c.id)).scalar_subquery()
+        await connection.execute(delete(audit).where(audit.c.id <= last - ENTRIES_KEPT))
 
     async def newest(self, *, before: int, limit: int) -> list[dict[str, Any]]:
         """Acts with an id below `before` (0: all), newest first."""

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -50,8 +51,13 @@ async def serve(settings: Settings, *, clock: Clock) -> None:
     with contextlib.closing(listening):
         url = _url(settings, listening)
         face = await asyncio.to_thread(_face, settings, url)
+        first_login = settings.data / FIRST_LOGIN_FILE
         async with open_cloud(
-            settings.database_url, server_key=server_key, face=face, clock=clock
+            settings.database_url,
+            server_key=server_key,
+            face=face,
+            clock=clock,
+            on_set_up=partial(first_login.unlink, missing_ok=True),
         ) as cloud:
             server = _server(settings, cloud)
             _stop_on_signals(server)

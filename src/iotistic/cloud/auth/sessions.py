@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
@@ -41,7 +43,10 @@ class Session:
 
 
 class Sessions:
-    """Begins, finds and ends logins."""
+    """Begins, finds and ends logins.
+
+    `on_set_up` is called, in a thread, when a one-time token was spent.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class Sessions:
         audit_log: AuditLog,
         passwords: Passwords,
         users: Users,
+        on_set_up: Callable[[], None],
     ) -> None:
         self._database = database
         self._clock = clock
@@ -59,6 +65,7 @@ class Sessions:
         self._audit = audit_log
         self._passwords = passwords
         self._users = users
+        self._on_set_up = on_set_up
 
     async def caller_of(self, token: str, address: str) -> Caller | None:
         """The person a session token belongs to; None when unknown, expired or ended."""
@@ -157,7 +164,9 @@ class Sessions:
                 subject=f"user:{username}",
                 address=address,
             )
-            return await self._begin(connection, user_id, username, Access.ADMIN)
+            session = await self._begin(connection, user_id, username, Access.ADMIN)
+        await asyncio.to_thread(self._on_set_up)
+        return session
 
     async def log_out(self, caller: Caller) -> None:
         """End the caller's session."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,8 @@ from iotistic.model.words import Dialect
 
 _API_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _NAME_LENGTH_MAX = 255
+
+_log = logging.getLogger("iotistic.cloud")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,7 @@ class O1Registrar:
         provisioning_key = Secret(key or "")
         try:
             async with self._database.write() as connection:
-                return await self._admit(connection, request, provisioning_key, address)
+                registered = await self._admit(connection, request, provisioning_key, address)
         except IntegrityError as error:
             raise Conflict(
                 "this device registers twice at this moment", code="registration-raced"
@@ -120,6 +123,8 @@ class O1Registrar:
             await self._refusals.refuse(
                 error, limit=PROVISIONING_KEY, uuid=request.said.uuid, address=address
             )
+        _log.info("device registered", extra={"uuid": request.said.uuid, "dialect": "o1"})
+        return registered
 
     async def _admit(
         self, connection: AsyncConnection, request: O1Request, key: Secret, address: str

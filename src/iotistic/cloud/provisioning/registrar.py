@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,8 @@ _REFUSED = {
     Refusal.DELETED: "a device with this uuid was removed from the fleet",
     Refusal.DIALECT_DOWNGRADE: "this device registered with a newer dialect before",
 }
+
+_log = logging.getLogger("iotistic.cloud")
 
 
 class BadSignature(Unauthorized):
@@ -97,7 +100,7 @@ class Registrar:
         said = await self._read(request, address)
         try:
             async with self._database.write() as connection:
-                return await self._admit(connection, request, said, address)
+                registered = await self._admit(connection, request, said, address)
         except IntegrityError as error:
             raise Conflict(
                 "this device registers twice at this moment",
@@ -109,6 +112,9 @@ class Registrar:
             await self._refusals.refuse(
                 error, limit=PROVISIONING_KEY, uuid=said.device_uuid, address=address
             )
+        told = {"uuid": said.device_uuid, "admission": registered.admission, "dialect": "v2"}
+        _log.info("device registered", extra=told)
+        return registered
 
     async def _read(self, request: RegisterRequest, address: str) -> RegistrationPlaintext:
         await self._refusals.check(PAYLOAD, address)

@@ -33,11 +33,9 @@ async def poll(
     targets: NamedDependency[Targets],
     credentials: NamedDependency[Credentials],
 ) -> Response[Any]:
-    """What the device should run, under its uuid. `If-None-Match` → 304 when that is unchanged.
-
-    The guard's query has the ETag already, so a 304 costs no other one.
-    """
+    """What the device should run, under its uuid. `If-None-Match` → 304 when that is unchanged."""
     await credentials.seen(device)
+    # The guard's query has brought the ETag already: a 304 costs no other one.
     held = request.headers.get("if-none-match")
     etag = device.target_etag or nothing_yet(device.dialect).etag
     if held and any(same_etag(etag, one) for one in held.split(",")):
