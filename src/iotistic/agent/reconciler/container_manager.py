@@ -41,7 +41,8 @@ class ContainerManager:
         self._log = log.bind(component=LogComponent.CONTAINER_MANAGER)
         self._on_change = on_change
         # Dockerd works on a few containers at once and queues the rest; more calls under way
-        # would only bring their deadlines nearer.
+        # would only bring their deadlines nearer. Measured on two cores, 50 services took 0.5 of
+        # the time of a shell loop with 2 to 25 calls alike; more cores want more than 2.
         self._slots = asyncio.Semaphore(CONCURRENT_CALLS)
         self._pulling: dict[str, float] = {}
         self._last_words: dict[Subject, tuple[str, ...]] = {}

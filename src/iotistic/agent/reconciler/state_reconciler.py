@@ -25,9 +25,11 @@ from iotistic.planner.wanted import NOTHING_WANTED, Wanted, work_out
 from iotistic.planner.world import Attempt, Intent, StepKind, Subject, World
 
 ROUND_SPACING_S = 0.05
-_SPACING_PER_LOOK = 3.0
+_SPACING_PER_LOOK = 1.0
 """A round that follows at once waits this many times as long as the last look took, so that
-looking never takes more than a quarter of the time, whatever the engine's speed."""
+looking never takes more than half of the time, whatever the engine's speed. Measured on two cores
+beside a shell loop of `docker run`, 10 services: with 1 0.64 of its time, with 3 0.75; less than 1
+gains nothing, since the engine then answers the looks instead of starting containers."""
 FULL_LOOK_EVERY_S = 600.0
 EVENT_ECHOES_S = (0.2, 2.0)
 """How long after an event to look once more. Docker says "die" before its listing does: a look at
