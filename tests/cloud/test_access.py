@@ -47,6 +47,7 @@ ROUTES = {
     "POST /api/v1/devices/{uuid}/reprovision": OPERATOR,
     "PUT /api/v1/devices/{uuid}/target-state": OPERATOR,
     "POST /api/v1/devices/{uuid}/deploy": OPERATOR,
+    "POST /api/v1/devices/{uuid}/deploy/cancel": OPERATOR,
     "POST /api/v1/devices/{uuid}/target-state/rollback": OPERATOR,
     "POST /api/v1/provisioning-keys": OPERATOR,
     "POST /api/v1/provisioning-keys/generate": OPERATOR,

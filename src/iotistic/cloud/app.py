@@ -48,6 +48,7 @@ from iotistic.cloud.provisioning.ring import KeyRing
 from iotistic.cloud.requests import AnyRequest
 from iotistic.cloud.server_key import ServerKey
 from iotistic.cloud.targets import routes as target_routes
+from iotistic.cloud.targets.history import TargetHistory
 from iotistic.cloud.targets.targets import Targets
 from iotistic.model.errors import Refused
 
@@ -166,6 +167,7 @@ def _wire(
         "registrar": registrar,
         "reports": Reports(database, clock, server_key=server_key),
         "sessions": sessions,
+        "target_history": TargetHistory(database),
         "targets": Targets(database, clock, server_key=server_key, audit_log=audit_log),
         "users": users,
     }

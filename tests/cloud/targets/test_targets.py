@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from iotistic.model.canonical import etag_of
 from tests.cloud.joining import Device
@@ -70,6 +72,25 @@ async def test_an_etag_is_compared_weakly(cloud: Running, key: str, form: str) -
     assert reply.headers["ETag"] == etag
 
 
+async def test_a_poll_that_finds_nothing_new_is_one_query_and_no_write(
+    cloud: Running, key: str
+) -> None:
+    await save(cloud, app(service()))
+    etag = (await poll(cloud, key)).headers["ETag"]
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert (await poll(cloud, key, etag)).status_code == 304
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+    assert [statement.split()[0] for statement in asked] == ["BEGIN", "SELECT"]
+
+
 async def test_a_staged_target_waits_for_its_deploy(cloud: Running, key: str) -> None:
     await save(cloud, app(service("one")))
     etag = (await poll(cloud, key)).headers["ETag"]
@@ -85,6 +106,22 @@ async def test_a_staged_target_waits_for_its_deploy(cloud: Running, key: str) ->
     await cloud.ok("POST", f"/api/v1/devices/{UUID}/deploy", who="operator")
 
     assert (await poll(cloud, key, etag)).json()[UUID]["version"] == 2
+
+
+async def test_what_is_staged_can_be_dropped(cloud: Running, key: str) -> None:
+    cancel = f"/api/v1/devices/{UUID}/deploy/cancel"
+    await save(cloud, app(service("one")), "?stage=1")
+    never = await cloud.ask("POST", cancel, who="operator")
+    assert (never.status_code, never.json()["code"]) == (409, "nothing-deployed")
+    await cloud.ok("POST", f"/api/v1/devices/{UUID}/deploy", who="operator")
+    await save(cloud, app(service("two")), "?stage=1")
+
+    dropped = await cloud.ok("POST", cancel, who="operator")
+
+    assert dropped["needs_deployment"] is False
+    assert dropped["apps"]["1001"]["services"][0]["serviceName"] == "one"
+    again = await cloud.ok("POST", cancel, who="operator")
+    assert again["version"] == dropped["version"]
 
 
 async def test_nothing_can_be_deployed_before_it_is_saved(cloud: Running, key: str) -> None:

@@ -7,6 +7,8 @@
     decision   whether a uuid that is known may register again (pure)
     registrar  phase two: new device, lost reply, return; fresh credentials each time
     o1         the same for devices that make their own key
+    refusals   what happens after a "no": counted, written down
+    replies    what a device is told when it was let in (pure)
 
 The invariant: whatever is repeated, lost or raced, one uuid is one device, a use of a key is
 counted once, and who cannot prove to be the device cannot take its place. A challenge of the

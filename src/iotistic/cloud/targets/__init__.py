@@ -3,6 +3,7 @@
     draft    a target as an operator hands it in: checked with the device's own models (pure)
     version  what a version looks like to operators and to devices (pure)
     targets  adds versions, and decides which one is deployed
+    history  who saved which version, when, and why
     routes   operators' and devices' calls
 
 The invariant: a device gets whole, valid, deployed versions only, and a version's number is

@@ -17,6 +17,7 @@ from iotistic.cloud.devices.credentials import Credentials
 from iotistic.cloud.devices.fleet import Fleet
 from iotistic.cloud.requests import AnyRequest, query_flag, read_json, read_object
 from iotistic.cloud.targets.draft import parse_draft, without_values
+from iotistic.cloud.targets.history import TargetHistory
 from iotistic.cloud.targets.targets import Targets
 from iotistic.cloud.targets.version import Saved, nothing_yet
 from iotistic.model.canonical import same_etag
@@ -107,6 +108,20 @@ async def deploy_target(
     return _answer(uuid, saved, message="deployed")
 
 
+@post("/devices/{uuid:str}/deploy/cancel", access=Access.OPERATOR, status_code=200)
+async def cancel_deploy(
+    uuid: FromPath[str],
+    request: AnyRequest,
+    caller: NamedDependency[Caller],
+    fleet: NamedDependency[Fleet],
+    targets: NamedDependency[Targets],
+) -> Response[dict[str, Any]]:
+    """Drop what is saved but not deployed. Header `If-Match`."""
+    device = await fleet.find(uuid)
+    saved = await targets.cancel(caller, device, if_match=request.headers.get("if-match"))
+    return _answer(uuid, saved, message="nothing is staged any more")
+
+
 @get("/devices/{uuid:str}/deployment-status", access=Access.VIEWER)
 async def show_deployment(
     uuid: FromPath[str], fleet: NamedDependency[Fleet], targets: NamedDependency[Targets]
@@ -126,10 +141,12 @@ async def show_deployment(
 
 @get("/devices/{uuid:str}/target-state/history", access=Access.VIEWER)
 async def show_history(
-    uuid: FromPath[str], fleet: NamedDependency[Fleet], targets: NamedDependency[Targets]
+    uuid: FromPath[str],
+    fleet: NamedDependency[Fleet],
+    target_history: NamedDependency[TargetHistory],
 ) -> dict[str, Any]:
     """The versions that are kept, newest first."""
-    versions = await targets.history((await fleet.find(uuid)).id)
+    versions = await target_history.newest_first((await fleet.find(uuid)).id)
     return {"count": len(versions), "versions": versions}
 
 
@@ -193,6 +210,7 @@ HANDLERS = (
     show_target,
     save_target,
     deploy_target,
+    cancel_deploy,
     show_deployment,
     show_history,
     show_version,

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from iotistic.cloud.access import Caller, DeviceCaller
 from iotistic.cloud.audit import AuditLog
-from iotistic.cloud.clock import Clock, iso, optional_iso
+from iotistic.cloud.clock import Clock, iso
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import device_targets, target_versions
 from iotistic.cloud.server_key import ServerKey
@@ -98,26 +98,25 @@ class Targets:
             if_match=if_match,
         )
 
-    async def history(self, device_id: int) -> list[dict[str, Any]]:
-        """The versions that are kept, newest first, without their content."""
-        table = target_versions.c
-        query = (
-            select(table.version, table.created_at, table.author, table.comment, table.deployed_at)
-            .where(table.device_id == device_id)
-            .order_by(table.version.desc())
+    async def cancel(self, caller: Caller, device: Row[Any], *, if_match: str | None) -> Saved:
+        """Drop what is staged: what is deployed becomes the newest version again.
+
+        Nothing happens when nothing is staged. Raises Conflict when nothing was ever deployed,
+        ChangedMeanwhile.
+        """
+        newest = await self.newest(device.id)
+        check_match(newest, if_match)
+        if not newest.needs_deployment:
+            return newest
+        if newest.deployed_version is None:
+            raise Conflict(
+                "nothing was deployed yet that this could go back to",
+                code="nothing-deployed",
+                remedy="save another target",
+            )
+        return await self.roll_back(
+            caller, device, newest.deployed_version, if_match=if_match or newest.etag
         )
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
-        return [
-            {
-                "version": row.version,
-                "createdAt": iso(row.created_at),
-                "author": row.author,
-                "comment": row.comment,
-                "deployedAt": optional_iso(row.deployed_at),
-            }
-            for row in rows
-        ]
 
     async def version(self, device_id: int, version: int) -> dict[str, Any]:
         """One version's content. Raises NotFound."""
