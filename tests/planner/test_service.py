@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from iotistic.model.words import Verdict, WaitReason
-from iotistic.planner.plan import plan
+from iotistic.planner.plan import fulfilled, plan
 from iotistic.planner.step import Step, Wait
+from iotistic.planner.wanted import NOTHING_WANTED
 from iotistic.planner.world import Attempt, Intent, IntentKind, StepKind, World
 from tests.planner.builders import container, of, resources, service, target, wanted, world
 
@@ -179,6 +180,13 @@ def test_a_persons_stop_holds_until_the_target_wants_another_specification() -> 
     assert said(world(container(of(OLD)), intents=(stop,)), OLD) == "stop"
     assert said(world(container(of(OLD), "exited"), intents=(stop,)), OLD) == "as wanted"
     assert said(world(container(of(OLD), "exited"), intents=(stop,), has=HERE), NEW) == "remove"
+
+
+def test_a_persons_stop_outlives_a_target_that_was_lost_but_not_one_without_the_service() -> None:
+    stop = Intent(kind=IntentKind.STOP, app_id=1001, service_id="web", purpose=of(OLD).spec_hash)
+    seen = world(container(of(OLD), "exited"), intents=(stop,))
+    assert fulfilled(seen, NOTHING_WANTED) == ()
+    assert fulfilled(seen, wanted(target(version=2))) == (stop,)
 
 
 def test_a_restart_is_asked_of_the_very_container_the_person_saw() -> None:

@@ -22,7 +22,7 @@ from iotistic.model.words import RunState, Verdict, WaitReason
 from iotistic.planner import attempts, resources, service
 from iotistic.planner.policy import Policy
 from iotistic.planner.step import AppVerdict, Plan, Step, Wait
-from iotistic.planner.wanted import Wanted, WantedApp, WantedService
+from iotistic.planner.wanted import NOTHING_WANTED, Wanted, WantedApp, WantedService
 from iotistic.planner.world import Intent, IntentKind, StepKind, Subject, World
 
 _NO_POLICY = Policy()
@@ -52,17 +52,24 @@ def plan(world: World, wanted: Wanted, policy: Policy = _NO_POLICY) -> Plan:
 
 
 def fulfilled(world: World, wanted: Wanted) -> tuple[Intent, ...]:
-    """Wishes that are done, or that ended because the target now wants something else."""
+    """Wishes that are done, or that ended because the target now wants something else.
+
+    Without a target (it may come again: the stored one could not be read) nothing says that a
+    service is not wanted any more, and what a person asked of it stays.
+    """
     services = {(s.app_id, s.key): s for app in wanted.apps for s in app.services}
     containers = {c.id for c in world.containers}
     done = []
     for intent in world.intents:
         wanted_service = services.get((intent.app_id, intent.service_id))
+        gone = wanted_service is None and wanted != NOTHING_WANTED
         if intent.kind is IntentKind.RESTART:
-            ended = wanted_service is None or intent.container_id not in containers
+            ended = gone or intent.container_id not in containers
         elif intent.kind is IntentKind.STOP:
-            ended = wanted_service is None or (
-                intent.until_release and intent.purpose != wanted_service.spec_hash
+            ended = gone or (
+                wanted_service is not None
+                and intent.until_release
+                and intent.purpose != wanted_service.spec_hash
             )
         else:
             ended = (
