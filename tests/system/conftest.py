@@ -15,16 +15,16 @@ from tests.system.lying_proxy import LyingProxy, lying_proxy
 FAST = {"POLL_INTERVAL_MS": "1000", "REPORT_INTERVAL_MS": "1000"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def proxy() -> Iterator[LyingProxy]:
     with lying_proxy() as found:
         yield found
 
 
-@pytest.fixture
-def cloud(tmp_path: Path, proxy: LyingProxy) -> Iterator[Cloud]:
-    """A cloud that devices reach through the proxy."""
-    found = Cloud(tmp_path / "cloud")
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory, proxy: LyingProxy) -> Iterator[Cloud]:
+    """The one cloud of these tests, which devices reach through the proxy."""
+    found = Cloud(tmp_path_factory.mktemp("cloud"))
     found.arguments += ("--public-url", proxy.url)
     found.start()
     try:
@@ -44,6 +44,15 @@ class Site:
         self.cloud = cloud
         self.proxy = proxy
         self.uuid = ""
+        self._others = self.devices()
+
+    def devices(self) -> set[str]:
+        """The uuids of all devices of the cloud."""
+        return {device["uuid"] for device in self.cloud.call("GET", "/api/v1/devices")["devices"]}
+
+    def made(self) -> set[str]:
+        """The uuids of the devices that came since the test began."""
+        return self.devices() - self._others
 
     def join(self) -> None:
         """Start the agent and wait until it is in the cloud."""
@@ -100,6 +109,7 @@ def _site(tmp_path: Path, outside: Outside, cloud: Cloud, proxy: LyingProxy) -> 
     try:
         yield site
     finally:
+        proxy.lie, proxy.lose = None, 0
         agent.kill()
         if site.uuid:
             assert outside.clean(site.uuid) == []

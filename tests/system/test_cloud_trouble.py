@@ -81,6 +81,14 @@ def test_a_bad_target_is_refused_whole_and_the_cloud_is_told_why(running: Site) 
 
 
 def test_offline_it_says_so_and_comes_back_by_itself(running: Site) -> None:
+    # It keeps the address it has, so that it can come back.
+    port = running.cloud.url.rpartition(":")[2].strip("/")
+    running.cloud.arguments = tuple(
+        port if before == "--port" else word
+        for before, word in zip(
+            ("", *running.cloud.arguments), running.cloud.arguments, strict=False
+        )
+    )
     running.cloud.stop()
     wait_for(
         "offline",
@@ -91,10 +99,6 @@ def test_offline_it_says_so_and_comes_back_by_itself(running: Site) -> None:
     running.agent.until_settled()
     assert running.states() == {"web": "running"}
 
-    port = running.cloud.url.rpartition(":")[2].strip("/")
-    arguments = list(running.cloud.arguments)
-    arguments[arguments.index("--port") + 1] = port
-    running.cloud.arguments = tuple(arguments)
     running.cloud.start()
     running.cloud.ready()
     wait_for(
