@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import aiodocker
 import aiohttp
 import msgspec
 
@@ -21,7 +20,7 @@ T = TypeVar("T")
 API_FLOOR = (1, 41)
 BODY_BYTES_MAX = 64 * 1024 * 1024
 _CONNECT_S = 10.0
-_NOT_CONNECTED = 900  # aiodocker's own "status" for that
+_REFUSAL_BYTES_MAX = 64 * 1024
 
 
 class _Version(msgspec.Struct):
@@ -30,45 +29,8 @@ class _Version(msgspec.Struct):
     MinAPIVersion: str = "1.24"
 
 
-class _Api(aiodocker.Docker):
-    """aiodocker's query layer: it knows sockets, versions, and the engine's error bodies."""
-
-    def __init__(self, host: DockerHost) -> None:
-        connector = None
-        if host.url.startswith("http"):
-            connector = aiohttp.TCPConnector(ssl=host.tls or True)
-        super().__init__(
-            url=host.url,
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_S),
-            api_version=_text(API_FLOOR),
-        )
-        # Made here for the sake of its TLS, so aiodocker leaves the closing to us.
-        self._own_connector = connector
-
-    async def close(self) -> None:
-        await super().close()
-        if self._own_connector is not None:
-            await self._own_connector.close()
-
-    async def open(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None,
-        body: Mapping[str, Any] | None,
-        headers: Mapping[str, str] | None,
-        versioned: bool,
-    ) -> aiohttp.ClientResponse:
-        return await self._do_query(
-            path,
-            method,
-            params=dict(params) if params else None,
-            data=None if body is None else msgspec.json.encode(body),
-            headers=headers,
-            versioned_api=versioned,
-        )
+class _Refusal(msgspec.Struct):
+    message: str
 
 
 class Connection:
@@ -82,14 +44,17 @@ class Connection:
 
     def __init__(self, host: DockerHost) -> None:
         self._host = host
-        self._api: _Api | None = None
+        # Over a Unix socket there is no host to name, but HTTP wants one.
+        self._address = "http://localhost" if host.url.startswith("unix:") else host.url
+        self._spoken = _text(API_FLOOR)
+        self._session: aiohttp.ClientSession | None = None
         self._info: EngineInfo | None = None
 
     async def close(self) -> None:
         """Close all connections; asked again, it connects again."""
-        api, self._api, self._info = self._api, None, None
-        if api is not None:
-            await api.close()
+        session, self._session, self._info = self._session, None, None
+        if session is not None:
+            await session.close()
 
     async def negotiate(self, *, again: bool = False) -> EngineInfo:
         """Agree on a version with the engine, once; returns which engine it is."""
@@ -103,12 +68,8 @@ class Connection:
                 f"the engine speaks API {found.ApiVersion}, and 1.41 is the oldest we know",
                 remedy="update Docker to 20.10 or newer",
             )
-        spoken = _text(max(API_FLOOR, oldest))
-        if self._api is not None:
-            self._api.api_version = spoken
-        self._info = EngineInfo(
-            kind="docker", version=found.Version, api_version=spoken.removeprefix("v")
-        )
+        self._spoken = _text(max(API_FLOOR, oldest))
+        self._info = EngineInfo(kind="docker", version=found.Version, api_version=self._spoken)
         return self._info
 
     async def fetch(
@@ -137,7 +98,7 @@ class Connection:
         async with _deadline(within_s, method, path):
             response = await self._open(method, path, params=params, body=body, versioned=versioned)
             try:
-                return await _read_all(response, path)
+                return await _read_all(response, path, BODY_BYTES_MAX)
             finally:
                 response.release()
 
@@ -174,28 +135,55 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         versioned: bool = True,
     ) -> aiohttp.ClientResponse:
-        if self._api is None:
-            self._api = _Api(self._host)
+        prefix = f"{self._address}/v{self._spoken}" if versioned else self._address
         try:
-            return await self._api.open(
-                method, path, params=params, body=body, headers=headers, versioned=versioned
+            response = await self._connected().request(
+                method,
+                f"{prefix}/{path}",
+                params=params,
+                data=None if body is None else msgspec.json.encode(body),
+                headers={"Content-Type": "application/json", **(headers or {})},
+                allow_redirects=False,
             )
-        except aiodocker.DockerError as error:
-            if error.status == _NOT_CONNECTED:
-                raise self._not_connected(error.message) from error
-            if "client version" in error.message:
-                self._info = None  # another engine than the one we agreed with
-                raise EngineUnavailable(error.message) from error
-            raise EngineAnswer(error.status, error.message) from error
+        except aiohttp.ClientConnectionError as error:
+            raise self._not_connected(error) from error
         except (aiohttp.ClientError, OSError) as error:
             raise EngineUnavailable(
                 f"the connection to the container engine broke during {method} /{path}"
             ) from error
-        except (ValueError, KeyError, TypeError) as error:  # an error body that is not one
-            raise EngineUnavailable(f"the engine's answer to {method} /{path} is odd") from error
+        if response.status >= 400:
+            raise await self._refused(response, method, path)
+        return response
 
-    def _not_connected(self, text: str) -> EngineUnavailable:
-        if "Permission denied" in text:
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            unix = self._host.url.removeprefix("unix://")
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(unix)
+                if unix != self._host.url
+                else aiohttp.TCPConnector(ssl=self._host.tls or True),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    async def _refused(
+        self, response: aiohttp.ClientResponse, method: str, path: str
+    ) -> EngineAnswer | EngineUnavailable:
+        try:
+            content = await _read_all(response, path, _REFUSAL_BYTES_MAX)
+        finally:
+            response.close()
+        text = content.decode("utf-8", "replace")
+        if response.content_type == "application/json":
+            text = decode(content, _Refusal, what=f"{method} /{path}").message
+        if "client version" in text:
+            self._info = None  # another engine than the one we agreed with
+            return EngineUnavailable(text)
+        return EngineAnswer(response.status, text)
+
+    def _not_connected(self, error: aiohttp.ClientConnectionError) -> EngineUnavailable:
+        if isinstance(getattr(error, "os_error", None), PermissionError):
             return EngineUnavailable(
                 f"the container engine at {self._host.url} may not be used by this user",
                 remedy="add the user to the group docker, or run the agent as root",
@@ -225,12 +213,12 @@ async def _deadline(within_s: float, method: str, path: str) -> AsyncIterator[No
         ) from error
 
 
-async def _read_all(response: aiohttp.ClientResponse, path: str) -> bytes:
+async def _read_all(response: aiohttp.ClientResponse, path: str, bytes_max: int) -> bytes:
     parts = bytearray()
     try:
         async for part in response.content.iter_any():
             parts += part
-            if len(parts) > BODY_BYTES_MAX:
+            if len(parts) > bytes_max:
                 raise EngineUnavailable(f"the engine's answer to /{path} is too long")
     except aiohttp.ClientError as error:
         raise EngineUnavailable(f"the engine's answer to /{path} broke off") from error
@@ -246,4 +234,4 @@ def _version(text: str) -> tuple[int, int]:
 
 
 def _text(version: tuple[int, int]) -> str:
-    return f"v{version[0]}.{version[1]}"
+    return f"{version[0]}.{version[1]}"

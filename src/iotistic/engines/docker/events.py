@@ -1,4 +1,4 @@
-"""The engine's event stream, read here and not by aiodocker's channel, which keeps a task."""
+"""The engine's event stream."""
 
 from __future__ import annotations
 
