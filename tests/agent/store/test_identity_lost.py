@@ -71,6 +71,19 @@ async def test_a_lost_key_file_costs_the_stored_target_only(tmp_path: Path, off:
         assert await store.target() == target()
 
 
+async def test_after_a_lost_key_file_the_identity_can_be_lost_as_well(
+    tmp_path: Path, off: Identity
+) -> None:
+    folder = database_in(tmp_path).parent
+    (folder / "database.key").unlink()
+    async with opened(tmp_path):
+        pass
+    (folder / "identity.json").unlink()
+    async with opened(tmp_path) as store:
+        assert store.identity == off
+        assert codes(store) == ["identity-restored"]
+
+
 async def test_identity_file_and_database_gone_is_a_new_device(
     tmp_path: Path, off: Identity
 ) -> None:

@@ -60,6 +60,7 @@ class Opening:
         self._clock = clock
         self._machine = machine
         self._findings: list[Finding] = []
+        self._key_is_new = False
 
     async def run(self) -> Opened:
         """Open, heal, or make anew. Raises DatabaseNewer before anything is touched."""
@@ -76,6 +77,7 @@ class Opening:
             await run(lambda: save_identity(files.identity, made))
         if key is None:
             key = await run(lambda: make_key(files.key))
+            self._key_is_new = True
         sealer = Sealer(self._crypto, key)
         identity, connection = await self._database(seen, identity, sealer)
         try:
@@ -94,7 +96,10 @@ class Opening:
             await run(lambda: target_table.delete_target(connection))
             await run(lambda: files.last_target.unlink(missing_ok=True))
         row = await run(lambda: device_table.read_device(connection))
-        if row is not None and row.identity_hash != device_table.hash_of(identity):
+        # A copy that is sealed with a key that was lost would be none when it is needed.
+        if row is not None and (
+            self._key_is_new or row.identity_hash != device_table.hash_of(identity)
+        ):
             await self._bring_row_up_to_date(connection, identity, sealer)
         return Opened(
             connection=connection,
