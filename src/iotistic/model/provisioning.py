@@ -184,9 +184,9 @@ class RegisterReply:
         )
 
 
-def parse_key_exchange_request(raw: object, *, at: str = "") -> KeyExchangeRequest:
+def parse_key_exchange_request(raw: object) -> KeyExchangeRequest:
     """Read the body of a key exchange. Raises InvalidField."""
-    fields = Fields(raw, at)
+    fields = Fields(raw, "")
     return KeyExchangeRequest(
         device_uuid=_uuid(fields, "deviceUuid"),
         provisioning_api_key=_key(fields, "provisioningApiKey"),
@@ -194,9 +194,9 @@ def parse_key_exchange_request(raw: object, *, at: str = "") -> KeyExchangeReque
     )
 
 
-def parse_key_exchange_reply(raw: object, *, at: str = "reply") -> KeyExchangeReply:
+def parse_key_exchange_reply(raw: object) -> KeyExchangeReply:
     """Read what a cloud answers to a key exchange. Raises InvalidField."""
-    fields = Fields(raw, at)
+    fields = Fields(raw, "reply")
     return KeyExchangeReply(
         api_public_key=fields.text("apiPublicKey", length_max=_PEM_LENGTH_MAX),
         key_id=fields.text("keyId", length_max=_NAME_LENGTH_MAX),
@@ -205,9 +205,9 @@ def parse_key_exchange_reply(raw: object, *, at: str = "reply") -> KeyExchangeRe
     )
 
 
-def parse_register_request(raw: object, *, at: str = "") -> RegisterRequest:
+def parse_register_request(raw: object) -> RegisterRequest:
     """Read the body of a registration. Raises InvalidField."""
-    fields = Fields(raw, at)
+    fields = Fields(raw, "")
     return RegisterRequest(
         encrypted_payload=fields.text("encryptedPayload", length_max=_PAYLOAD_LENGTH_MAX),
         key_id=fields.optional_text("keyId", length_max=64),
@@ -215,9 +215,9 @@ def parse_register_request(raw: object, *, at: str = "") -> RegisterRequest:
     )
 
 
-def parse_registration(raw: object, *, at: str = "payload") -> RegistrationPlaintext:
+def parse_registration(raw: object) -> RegistrationPlaintext:
     """Read what was encrypted. Raises InvalidField."""
-    fields = Fields(raw, at)
+    fields = Fields(raw, "payload")
     return RegistrationPlaintext(
         device_uuid=_uuid(fields, "deviceUuid"),
         provisioning_api_key=_key(fields, "provisioningApiKey"),
@@ -233,9 +233,9 @@ def parse_registration(raw: object, *, at: str = "payload") -> RegistrationPlain
     )
 
 
-def parse_register_reply(raw: object, *, at: str = "reply") -> RegisterReply:
+def parse_register_reply(raw: object) -> RegisterReply:
     """Read what a cloud answers to a registration. Raises InvalidField."""
-    fields = Fields(raw, at)
+    fields = Fields(raw, "reply")
     return RegisterReply(
         device=_device(fields),
         api=_api(fields),

@@ -7,7 +7,7 @@ what does not fit with `InvalidField`, and in the end names the fields nobody as
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -60,8 +60,8 @@ def _deeper_than(value: Any, levels: int) -> bool:
 class Fields:
     """One mapping of a message, read field by field.
 
-    Every getter takes the names under which the field may come (the first is the one errors
-    name) and a default; without a default the field is required. `null` counts as absent.
+    Getters take the names under which the field may come; the first is the one errors name.
+    `null` counts as absent.
     """
 
     def __init__(self, value: object, at: str, *, warnings: list[str] | None = None) -> None:
@@ -103,9 +103,8 @@ class Fields:
         secret: bool = False,
     ) -> str:
         """A required text."""
-        found = self.required(*names, expected=expected)
         return check_text(
-            found,
+            self.required(*names, expected=expected),
             self.path(names[0]),
             length_max=length_max,
             pattern=pattern,
@@ -137,7 +136,7 @@ class Fields:
     def integer(
         self, *names: str, default: int | None = None, low: int = 0, high: int = INTEGER_MAX
     ) -> int:
-        """An integer in [low, high]."""
+        """An integer in [low, high]; required when there is no default."""
         found = self.raw(*names)
         if found is None:
             if default is None:
@@ -145,12 +144,10 @@ class Fields:
             return default
         return check_integer(found, self.path(names[0]), low=low, high=high)
 
-    def optional_integer(self, *names: str, low: int = 0, high: int = INTEGER_MAX) -> int | None:
-        """An integer in [low, high], or None when absent."""
+    def optional_integer(self, *names: str) -> int | None:
+        """An integer, not below 0, or None when absent."""
         found = self.raw(*names)
-        return (
-            None if found is None else check_integer(found, self.path(names[0]), low=low, high=high)
-        )
+        return None if found is None else check_integer(found, self.path(names[0]))
 
     def boolean(self, *names: str, default: bool) -> bool:
         """A boolean; nothing else will do."""
@@ -207,15 +204,10 @@ class Fields:
         """The object under `name`, empty when absent; its warnings join ours."""
         return Fields(self.mapping(name), self.path(name), warnings=self.warnings)
 
-    def unknown(self) -> Iterator[str]:
-        """The names of fields nobody asked for."""
-        return (str(name) for name in self._value if name not in self._asked)
-
     def warn_unknown(self) -> None:
-        """Add one warning for each field that is ignored."""
-        self.warnings.extend(
-            f"{self.path(name)}: unknown field, ignored" for name in sorted(self.unknown())
-        )
+        """Add one warning for each field that nobody asked for."""
+        unknown = sorted(str(name) for name in self._value if name not in self._asked)
+        self.warnings.extend(f"{self.path(name)}: unknown field, ignored" for name in unknown)
 
 
 def join(at: str, name: str) -> str:

@@ -54,11 +54,11 @@ def seal(content: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
     return body
 
 
-def open_body(raw: object, *, at: str = "report") -> tuple[Envelope, dict[str, Any]]:
+def open_body(raw: object) -> tuple[Envelope, dict[str, Any]]:
     """Envelope and content of a body. Raises InvalidField when it is no object or the envelope
     is not one; the content is not looked into: a report of a newer agent must not be lost.
     """
-    fields = Fields(raw, at)
+    fields = Fields(raw, "report")
     envelope = Envelope(
         base=fields.optional_text(BASE, length_max=128), seq=fields.optional_integer(SEQ)
     )

@@ -105,7 +105,7 @@ def _words(config: Fields, name: str) -> tuple[str, ...] | None:
 
 def _environment(config: Fields) -> tuple[tuple[str, Secret], ...]:
     values: dict[str, Secret] = {}
-    for name, value, at in _pairs(config, "environment", separator="=", secret=True):
+    for name, value, at in _pairs(config, "environment", secret=True):
         check_text(name, at, pattern=_ENV_NAME, expected="a variable name")
         if value is None:
             # A name without a value would mean "take it from where compose runs": there is no
@@ -118,7 +118,7 @@ def _environment(config: Fields) -> tuple[tuple[str, Secret], ...]:
 
 def _labels(config: Fields) -> tuple[tuple[str, str], ...]:
     values: dict[str, str] = {}
-    for name, value, at in _pairs(config, "labels", separator="=", secret=False):
+    for name, value, at in _pairs(config, "labels", secret=False):
         check_text(name, at, pattern=_LABEL_NAME, expected="a label name")
         if name.startswith(RESERVED_LABELS):
             raise InvalidField(
@@ -131,9 +131,7 @@ def _labels(config: Fields) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(values.items()))
 
 
-def _pairs(
-    config: Fields, field: str, *, separator: str, secret: bool
-) -> Iterator[tuple[str, str | None, str]]:
+def _pairs(config: Fields, field: str, *, secret: bool) -> Iterator[tuple[str, str | None, str]]:
     """(name, value or None, path) of a mapping, or of a list of `name=value`."""
     raw = config.raw(field)
     at = config.path(field)
@@ -145,7 +143,7 @@ def _pairs(
     elif isinstance(raw, list):
         for n, item in enumerate(raw):
             text = check_text(item, f"{at}[{n}]", secret=secret)
-            name, found, value = text.partition(separator)
+            name, found, value = text.partition("=")
             yield name, value if found else None, f"{at}[{n}]"
     else:
         raise InvalidField(at, expected="an object or a list", found=raw, secret=secret)

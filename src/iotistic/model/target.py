@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from iotistic.model.errors import InvalidField
@@ -67,27 +67,19 @@ class TargetState:
         return next((app for app in self.apps if app.app_id == app_id), None)
 
 
-def parse_target(raw: object, *, at: str = "") -> TargetState:
+def parse_target(raw: object) -> TargetState:
     """Read a target as it comes on the wire. Raises InvalidField, never half a target."""
-    fields = Fields(raw, at)
-    apps = _parse_apps(fields)
+    fields = Fields(raw, "")
     target = TargetState(
-        apps=apps,
+        apps=_parse_apps(fields),
         config=dict(fields.mapping("config")),
         version=fields.optional_integer("version"),
         epoch=fields.optional_text("target_epoch", length_max=64),
-        warnings=(),
     )
     for known in ("needs_deployment", "last_deployed_at"):
         fields.raw(known)
     fields.warn_unknown()
-    return TargetState(
-        apps=target.apps,
-        config=target.config,
-        version=target.version,
-        epoch=target.epoch,
-        warnings=tuple(fields.warnings),
-    )
+    return replace(target, warnings=tuple(fields.warnings))
 
 
 def _parse_apps(fields: Fields) -> tuple[AppTarget, ...]:
