@@ -6,7 +6,6 @@ is one more line in `parse_service_config` and, where it has forms of its own, o
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import re
 import shlex
@@ -15,19 +14,19 @@ from typing import Any
 
 from iotistic.model.errors import InvalidField
 from iotistic.model.image import ImageRef, parse_image
-from iotistic.model.reader import Fields, check_integer, check_text
+from iotistic.model.port_parser import parse_ports
+from iotistic.model.reader import Fields, check_text
 from iotistic.model.secret import Secret
 from iotistic.model.service import (
     Mount,
     MountKind,
     NetworkAttachment,
-    PortBinding,
     RestartName,
     RestartPolicy,
     ServiceSpec,
 )
 
-PORTS_MAX = 1000
+VOLUMES_MAX = 1000
 RESERVED_LABELS = "iotistic."
 _ENV_NAME = re.compile(r"[^=\s\0]{1,256}")
 _LABEL_NAME = re.compile(r"[^=\s\0]{1,256}")
@@ -35,11 +34,6 @@ _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _OBJECT_EXPECTED = "a name of letters, digits, '_', '.' and '-', at most 63 long"
 _HOSTNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
-_PORT = re.compile(
-    r"(?:(?:(?P<ip>\[[0-9A-Fa-f:]+\]|[0-9.]+):)?(?P<host>[0-9]*(?:-[0-9]+)?):)?"
-    r"(?P<container>[0-9]+(?:-[0-9]+)?)(?:/(?P<protocol>tcp|udp|sctp))?"
-)
-_PORT_EXPECTED = "[[IP:]HOST:]CONTAINER[/tcp|udp|sctp], ports or ranges from 1 to 65535"
 _NETWORK_MODES = ("bridge", "host", "none")
 
 
@@ -61,7 +55,7 @@ def parse_service_config(service: Fields) -> ServiceSpec:
         entrypoint=_words(config, "entrypoint"),
         environment=_environment(config),
         labels=_labels(config),
-        ports=_ports(config),
+        ports=parse_ports(config),
         volumes=_volumes(config),
         networks=networks,
         network_mode=network_mode,
@@ -159,90 +153,12 @@ def _scalar(value: Any, at: str, *, secret: bool) -> str | None:
     return check_text(value, at, secret=secret)
 
 
-def _ports(config: Fields) -> tuple[PortBinding, ...]:
-    bindings: set[PortBinding] = set()
-    for n, raw in enumerate(config.items("ports", high=PORTS_MAX)):
-        at = f"{config.path('ports')}[{n}]"
-        found = (
-            _long_port(raw, at, config.warnings)
-            if isinstance(raw, Mapping)
-            else _short_port(raw, at)
-        )
-        bindings.update(found)
-        if len(bindings) > PORTS_MAX:
-            raise InvalidField(at, expected=f"at most {PORTS_MAX} ports", found=len(bindings))
-    return tuple(sorted(bindings, key=lambda p: (p.container, p.protocol, p.host_ip, p.host or 0)))
-
-
-def _short_port(raw: Any, at: str) -> list[PortBinding]:
-    if isinstance(raw, int) and not isinstance(raw, bool):
-        raw = str(raw)
-    match = _PORT.fullmatch(raw) if isinstance(raw, str) else None
-    if match is None:
-        raise InvalidField(at, expected=_PORT_EXPECTED, found=raw)
-    container = _range(match["container"], at)
-    host: list[int] | None = _range(match["host"], at) if match["host"] else None
-    if host is not None and len(host) != len(container):
-        raise InvalidField(at, expected="host and container ranges of one length", found=raw)
-    return _bind(container, host, _host_ip(match["ip"], at), match["protocol"] or "tcp")
-
-
-def _long_port(raw: Mapping[str, Any], at: str, warnings: list[str]) -> list[PortBinding]:
-    fields = Fields(raw, at, warnings=warnings)
-    container = fields.integer("target", low=1, high=65535)
-    published = fields.raw("published")
-    host = None if published in (None, "") else _range(str(published), fields.path("published"))
-    if host is not None and len(host) != 1:
-        raise InvalidField(fields.path("published"), expected="one port", found=published)
-    protocol = fields.optional_text("protocol") or "tcp"
-    if protocol not in ("tcp", "udp", "sctp"):
-        raise InvalidField(fields.path("protocol"), expected="tcp, udp or sctp", found=protocol)
-    address = _host_ip(fields.optional_text("host_ip"), fields.path("host_ip"))
-    for decoration in ("mode", "name", "app_protocol"):
-        fields.raw(decoration)
-    fields.warn_unknown()
-    return _bind([container], host, address, protocol)
-
-
-def _bind(
-    container: list[int], host: list[int] | None, host_ip: str, protocol: str
-) -> list[PortBinding]:
-    return [
-        PortBinding(
-            container=port, protocol=protocol, host_ip=host_ip, host=host[n] if host else None
-        )
-        for n, port in enumerate(container)
-    ]
-
-
-def _range(text: str, at: str) -> list[int]:
-    first, _, last = text.partition("-")
-    if not first.isdigit() or (last and not last.isdigit()):
-        raise InvalidField(at, expected=_PORT_EXPECTED, found=text)
-    low = check_integer(int(first[:9]), at, low=1, high=65535)
-    high = check_integer(int(last[:9]), at, low=1, high=65535) if last else low
-    if high < low or high - low >= PORTS_MAX:
-        raise InvalidField(at, expected=f"a rising range of at most {PORTS_MAX} ports", found=text)
-    return list(range(low, high + 1))
-
-
-def _host_ip(text: str | None, at: str) -> str:
-    if not text:
-        return ""
-    try:
-        address = ipaddress.ip_address(text.strip("[]"))
-    except ValueError as error:
-        raise InvalidField(at, expected="an IP address", found=text) from error
-    # The engine stores "every IPv4 address" as 0.0.0.0, and that is also what no address means.
-    return "" if address == ipaddress.IPv4Address(0) else str(address)
-
-
 def _volumes(config: Fields) -> tuple[Mount, ...]:
     mounts = [
         _long_volume(raw, at, config.warnings)
         if isinstance(raw, Mapping)
         else _short_volume(raw, at)
-        for n, raw in enumerate(config.items("volumes", high=PORTS_MAX))
+        for n, raw in enumerate(config.items("volumes", high=VOLUMES_MAX))
         for at in (f"{config.path('volumes')}[{n}]",)
     ]
     mounts.sort()
