@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from iotistic.agent.api.plan_views import masked
 from iotistic.engines.simulated import Fault
 from iotistic.model.errors import InvalidField
 from tests.agent.api.builders import SECRET, SHOP, Served, service, target
@@ -78,21 +77,6 @@ async def test_the_target_is_shown_with_its_environment_masked(api: Served) -> N
     assert shown["config"]["environment"] == {"MODE": "***", "EMPTY": "***"}
     assert found["config"] == {"logLevel": "debug", "nested": {"apiToken": "***"}}
     assert found["version"] == 1
-
-
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ({"environment": ["A=1", "B", "C=x=y"]}, {"environment": ["A=***", "B", "C=***"]}),
-        ({"Environment": {"A": {"deep": 1}}}, {"Environment": {"A": "***"}}),
-        ({"env": "A=1"}, {"env": "***"}),
-        ({"environment": None}, {"environment": None}),
-        ([{"password": "x", "port": 1}], [{"password": "***", "port": 1}]),
-        ({"passwordLength": 8}, {"passwordLength": 8}),
-    ],
-)
-def test_what_is_masked(given: Any, shown: Any) -> None:
-    assert masked(given) == shown
 
 
 async def test_metrics_are_prometheus_text(api: Served) -> None:

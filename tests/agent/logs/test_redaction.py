@@ -15,6 +15,7 @@ from iotistic.agent.logs.redaction import (
     TEXT_LENGTH_MAX,
     Redactor,
     is_secret_name,
+    masked,
 )
 from iotistic.model.secret import Secret
 
@@ -133,6 +134,27 @@ def test_short_texts_are_not_learned_and_the_number_is_bounded() -> None:
     assert redactor.text("info") == "info"
     assert redactor.text("secret-000000") == "secret-000000"
     assert redactor.text(f"secret-{SECRETS_MAX:06}") == "***"
+
+
+@pytest.mark.parametrize(
+    ("document", "shown"),
+    [
+        ({"environment": ["A=1", "B", "C=x=y"]}, {"environment": ["A=***", "B", "C=***"]}),
+        ({"Environment": {"A": {"deep": 1}}}, {"Environment": {"A": "***"}}),
+        ({"env": "A=1"}, {"env": "***"}),
+        ({"environment": None}, {"environment": None}),
+        ([{"password": "x", "port": 1}], [{"password": "***", "port": 1}]),
+        ({"passwordLength": 8}, {"passwordLength": 8}),
+        ({"tokens": ["hush"], "none": []}, {"tokens": "***", "none": []}),
+        ({"credentials": {"user": "u", "pin": "hush"}}, {"credentials": "***"}),
+        (
+            {"secrets": [], "token": "", "apiKey": None},
+            {"secrets": [], "token": "", "apiKey": None},
+        ),
+    ],
+)
+def test_a_document_is_shown_without_secrets(document: Any, shown: Any) -> None:
+    assert masked(document) == shown
 
 
 class Broken:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from iotistic.agent.api.rows import Facts
 from iotistic.agent.api.views import Json, error_json, is_settled, verdict_json
-from iotistic.agent.logs.redaction import is_secret_name
+from iotistic.agent.logs.redaction import masked
 from iotistic.agent.store.records import StoredTarget
-from iotistic.model.errors import MASK
 from iotistic.planner.step import Difference, Step, Wait
 from iotistic.planner.world import Subject
-
-_ENVIRONMENT = frozenset({"environment", "env"})
 
 
 def device_settled(facts: Facts) -> bool:
@@ -113,33 +107,3 @@ def target_json(target: StoredTarget) -> Json:
         "version": target.version,
         "target_epoch": target.epoch,
     }
-
-
-def masked(value: Any) -> Any:
-    """A JSON document without values of environments and of fields that sound secret."""
-    if isinstance(value, Mapping):
-        return {str(name): _masked_field(str(name), item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(item) for item in value]
-    return value
-
-
-def _masked_field(name: str, value: Any) -> Any:
-    if name.lower() in _ENVIRONMENT:
-        return _masked_environment(value)
-    if is_secret_name(name) and isinstance(value, str) and value:
-        return MASK
-    return masked(value)
-
-
-def _masked_environment(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): MASK for name in value}
-    if isinstance(value, list | tuple):
-        return [_masked_entry(item) for item in value]
-    return None if value is None else MASK
-
-
-def _masked_entry(item: Any) -> str:
-    name, equals, _ = str(item).partition("=")
-    return f"{name}={MASK}" if equals else name

@@ -7,9 +7,10 @@ import asyncio
 from aiohttp import web
 
 from iotistic.agent.api.metrics import metrics_text
-from iotistic.agent.api.plan_views import masked, plan_json, target_json
+from iotistic.agent.api.plan_views import plan_json, target_json
 from iotistic.agent.api.replies import json_reply
 from iotistic.agent.api.rooms import Rooms
+from iotistic.agent.logs.redaction import masked
 from iotistic.model.errors import EngineUnavailable, NotFound
 
 LOOK_TIMEOUT_S = 5.0

@@ -23,6 +23,7 @@ TEXT_LENGTH_MAX = 2000
 STACK_LENGTH_MAX = 6000
 ITEMS_MAX = 50
 DEPTH_MAX = 5
+_ENVIRONMENT = frozenset({"environment", "env"})
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS = frozenset(
@@ -97,9 +98,7 @@ class Redactor:
         }
 
     def _field(self, name: str, value: object, depth: int) -> Any:
-        if is_secret_name(name) and not isinstance(value, int | float | None) and value != "":
-            return MASK
-        return self._value(value, depth)
+        return MASK if _is_secret(name, value) else self._value(value, depth)
 
     def _value(self, value: object, depth: int) -> Any:
         match value:
@@ -142,6 +141,44 @@ class Redactor:
             "message": self.text(_said(error)),
             "stack": self.text(stack[-STACK_LENGTH_MAX:], length_max=STACK_LENGTH_MAX),
         }
+
+
+def masked(value: Any) -> Any:
+    """A JSON document without values of environments and of fields that sound secret."""
+    if isinstance(value, Mapping):
+        return {str(name): _masked_field(str(name), item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(item) for item in value]
+    return value
+
+
+def _masked_field(name: str, value: Any) -> Any:
+    if name.lower() in _ENVIRONMENT:
+        return _masked_environment(value)
+    return MASK if _is_secret(name, value) else masked(value)
+
+
+def _masked_environment(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): MASK for name in value}
+    if isinstance(value, list | tuple):
+        return [_masked_entry(item) for item in value]
+    return None if value is None else MASK
+
+
+def _masked_entry(item: Any) -> str:
+    name, equals, _ = str(item).partition("=")
+    return f"{name}={MASK}" if equals else name
+
+
+def _is_secret(name: str, value: object) -> bool:
+    # A number or a flag says how much or whether, and nothing is nothing to hide. A list or an
+    # object is hidden whole: what its own entries are called says nothing of what they hold.
+    if isinstance(value, int | float | None) or (
+        isinstance(value, str | list | dict) and not value
+    ):
+        return False
+    return is_secret_name(name)
 
 
 def is_secret_name(name: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from iotistic.agent.logs.redaction import is_secret_name
+from iotistic.agent.logs.redaction import masked
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.sync.service_rows import (
     MESSAGE_LENGTH_MAX,
@@ -20,7 +20,7 @@ from iotistic.agent.sync.service_rows import (
     wanted_row,
 )
 from iotistic.agent.telemetry.host import HostFacts
-from iotistic.model.errors import MASK, InvalidField, IotisticError
+from iotistic.model.errors import InvalidField, IotisticError
 from iotistic.model.observation import Container
 from iotistic.model.target import AppTarget
 from iotistic.model.words import ContainerState, Dialect, Verdict
@@ -65,7 +65,7 @@ def build_report(snapshot: Snapshot, facts: ReportFacts) -> dict[str, Any]:
     target = snapshot.target
     document: dict[str, Any] = {
         "apps": _apps(snapshot, facts),
-        "config": _shown_config(target.config) if target is not None else {},
+        "config": masked(_without_nulls(target.config)) if target is not None else {},
         "is_online": True,
         "agent_version": facts.agent_version,
         "os_version": facts.host.os_version,
@@ -157,19 +157,11 @@ def _app(
     return app
 
 
-def _shown_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: MASK if is_secret_name(name) and isinstance(value, str) else _shown(value)
-        for name, value in config.items()
-        if value is not None
-    }
-
-
-def _shown(value: Any) -> Any:
+def _without_nulls(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return _shown_config(value)
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return [_shown(item) for item in value]
+        return [_without_nulls(item) for item in value]
     return value
 
 
