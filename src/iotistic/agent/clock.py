@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -56,6 +57,20 @@ class SystemClock:
     async def sleep(self, span_s: float) -> None:
         """Sleep on the event loop."""
         await asyncio.sleep(max(0.0, span_s))
+
+
+async def sleep_unless(woken: asyncio.Event, span_s: float, clock: Clock) -> None:
+    """Return `span_s` seconds later (never, if infinite), or as soon as `woken` is set."""
+    if woken.is_set() or span_s <= 0:
+        return
+    waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(woken.wait())]
+    if span_s != math.inf:
+        waits.append(asyncio.ensure_future(clock.sleep(span_s)))
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 def _read_boot_id() -> str:

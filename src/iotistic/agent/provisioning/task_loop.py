@@ -8,9 +8,8 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
-from iotistic.agent.clock import Clock
+from iotistic.agent.clock import Clock, sleep_unless
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.provisioning.decisions import Task, retry_in_s
 from iotistic.model.errors import IotisticError
@@ -59,8 +58,7 @@ class TaskLoop:
             self._wake.clear()
             async with self._busy:
                 pause_s = await self._round()
-            if pause_s > 0:
-                await self._sleep_until_woken(pause_s)
+            await sleep_unless(self._wake, pause_s, self._clock)
 
     def wake(self) -> None:
         """Look again at what there is to do."""
@@ -133,15 +131,3 @@ class TaskLoop:
             attempts=attempts,
             retry_in_s=round(wait_s, 1) if again else None,
         )
-
-    async def _sleep_until_woken(self, span_s: float) -> None:
-        if self._wake.is_set():
-            return
-        waiters: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._wake.wait())]
-        if span_s != math.inf:
-            waiters.append(asyncio.ensure_future(self._clock.sleep(span_s)))
-        try:
-            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiters:
-                waiter.cancel()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from iotistic.agent.clock import Clock
+from iotistic.agent.clock import Clock, sleep_unless
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler import offer
 from iotistic.agent.reconciler.container_manager import ContainerManager
@@ -203,7 +203,7 @@ class StateReconciler:
             while True:
                 self._wake.clear()
                 pause_s = await self._round(group)
-                await self._sleep_until_woken(pause_s)
+                await sleep_unless(self._wake, pause_s, self._clock)
                 await self._clock.sleep(max(ROUND_SPACING_S, _SPACING_PER_LOOK * self._look_took_s))
 
     async def look(self) -> Plan:
@@ -303,17 +303,6 @@ class StateReconciler:
             await self._clock.sleep(min(_ENGINE_RETRY_CAP_S, 0.5 * 2.0 ** min(failures, 10)))
             # Whatever happened while nobody listened shows in the next look.
             self.wake()
-
-    async def _sleep_until_woken(self, span_s: float) -> None:
-        if self._wake.is_set():
-            return
-        timer = asyncio.ensure_future(self._clock.sleep(span_s))
-        waker = asyncio.ensure_future(self._wake.wait())
-        try:
-            await asyncio.wait((timer, waker), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            timer.cancel()
-            waker.cancel()
 
     def _engine_is_away(self, error: EngineUnavailable) -> float:
         self._engine_failures += 1

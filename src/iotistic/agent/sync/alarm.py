@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from iotistic.agent.clock import Clock
+from iotistic.agent.clock import Clock, sleep_unless
 
 
 class Alarm:
@@ -20,12 +20,5 @@ class Alarm:
 
     async def wait(self, until_s: float) -> None:
         """Return at `until_s` on the clock, or when rung."""
-        if not self._rung.is_set() and until_s > self._clock.now_s():
-            timer = asyncio.ensure_future(self._clock.sleep(until_s - self._clock.now_s()))
-            bell = asyncio.ensure_future(self._rung.wait())
-            try:
-                await asyncio.wait((timer, bell), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                timer.cancel()
-                bell.cancel()
+        await sleep_unless(self._rung, until_s - self._clock.now_s(), self._clock)
         self._rung.clear()
