@@ -44,6 +44,10 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
         pytest.param(
             "GET", "/v1/device", HERE | {"X-API-Key": "ä"}, "unauthorized", id="not even ASCII"
         ),
+        pytest.param(
+            "GET", "/v1/device", HERE | {"X-API-Key": "\udce9\udcff"}, "unauthorized",
+            id="not even UTF-8",
+        ),
         pytest.param("GET", "/ping", {"Host": "evil.example"}, "host-not-allowed", id="rebound"),
         pytest.param(
             "GET", "/ping", {"Host": "127.0.0.1.evil.example"}, "host-not-allowed",

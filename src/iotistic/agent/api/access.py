@@ -39,10 +39,12 @@ def check_tcp(method: str, path: str, headers: Mapping[str, str], token: Secret)
     if method == "GET" and path in OPEN_PATHS:
         return
     given = token_in(headers)
-    if given is None or not hmac.compare_digest(given.encode(), token.reveal().encode()):
+    # What is no UTF-8 comes as lone surrogates, which cannot be encoded as they are.
+    sent = None if given is None else given.encode("utf-8", "surrogateescape")
+    if sent is None or not hmac.compare_digest(sent, token.reveal().encode()):
         raise ApiRefusal(
             HTTPStatus.UNAUTHORIZED,
-            "a token is needed" if given is None else "this is not the token",
+            "a token is needed" if sent is None else "this is not the token",
             code="unauthorized",
             remedy="send the content of api-token in the agent's state folder as "
             "'Authorization: Bearer TOKEN'",
