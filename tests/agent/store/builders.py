@@ -17,9 +17,9 @@ from iotistic.agent.store.records import (
     MqttCredentials,
     ProvisioningPhase,
     StoredTarget,
+    target_hash,
 )
 from iotistic.agent.store.store import Store
-from iotistic.agent.store.target_table import target_hash
 from iotistic.model.secret import Secret
 from iotistic.model.words import Dialect
 from iotistic.planner.world import Intent, IntentKind

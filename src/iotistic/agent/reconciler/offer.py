@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from iotistic.agent.store.records import StoredTarget
-from iotistic.model.canonical import sha256_hex
 from iotistic.model.errors import Refused
 from iotistic.model.target import TargetState
 
@@ -12,11 +11,6 @@ class TargetWentBack(Refused):
     """The cloud offers an older target than the one held: a restored backup, or a mistake."""
 
     code: str = "target-went-back"
-
-
-def state_hash(apps: object, config: object) -> str:
-    """What tells two targets apart: the SHA-256 of the canonical JSON of apps and config."""
-    return sha256_hex({"apps": apps, "config": config})
 
 
 def is_no_opinion(offered: TargetState) -> bool:

@@ -11,7 +11,7 @@ from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler import offer
 from iotistic.agent.reconciler.container_manager import ContainerManager
 from iotistic.agent.reconciler.snapshot import Snapshot
-from iotistic.agent.store import Store, StoredTarget
+from iotistic.agent.store import Store, StoredTarget, target_hash
 from iotistic.engines.protocol import Engine
 from iotistic.model.errors import EngineUnavailable, InvalidField, IotisticError, Refused
 from iotistic.model.observation import Resources
@@ -138,7 +138,7 @@ class StateReconciler:
         etag: str | None,
     ) -> None:
         apps, config = document.get("apps") or {}, document.get("config") or {}
-        state_hash = offer.state_hash(apps, config)
+        state_hash = target_hash(apps, config)
         same = held is not None and held.state_hash == state_hash
         await self._store.save_target(
             StoredTarget(

@@ -7,7 +7,7 @@
     migrations       the schema's history
     *_table(s)       rows in, records out
     reset_file       a factory reset under way
-    backup           a copy in use, and putting one back
+    backup           a copy in use, and making one ready to be put back
 
 The invariant: whatever becomes of the database, and wherever the agent is killed, the next start
 has the same identity and goes on without the network. Opening decides by what it finds:
@@ -35,6 +35,7 @@ from iotistic.agent.store.records import (
     MqttCredentials,
     ProvisioningPhase,
     StoredTarget,
+    target_hash,
 )
 from iotistic.agent.store.store import Store
 
@@ -45,4 +46,5 @@ __all__ = [
     "ProvisioningPhase",
     "Store",
     "StoredTarget",
+    "target_hash",
 ]

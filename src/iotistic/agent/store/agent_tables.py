@@ -1,4 +1,4 @@
-"""The tables the agent keeps for itself: failures, intents, settings, the report's baseline.
+"""The tables the agent keeps for itself: failures, intents, settings.
 
 Readers raise DatabaseCorrupt for a row that makes no sense; opening the store reads everything
 once, so that a damaged value is found then and not in the middle of the night.

@@ -1,4 +1,4 @@
-"""A copy of the database while it is in use, and putting one back."""
+"""A copy of the database while it is in use, and making one ready to be put back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iotistic.agent.host.files import create_owner_only, sync_file, sync_folder
 from iotistic.agent.store import device_table, inspection
 from iotistic.agent.store.database import check, connect
 from iotistic.agent.store.errors import DatabaseCorrupt, DatabaseUnusable
-from iotistic.agent.store.files import StateFiles, swap_in
+from iotistic.agent.store.files import StateFiles
 from iotistic.agent.store.inspection import Condition
 from iotistic.agent.store.migrations import migrate
 from iotistic.model.errors import Conflict
@@ -77,8 +77,3 @@ def _verified_copy(file: Path, copy: Path) -> None:
         check(connection)
         migrate(connection)
         device_table.write_creation_id(connection, secrets.token_hex(16))
-
-
-def put_into_place(files: StateFiles, *, wall_ms: int) -> Path | None:
-    """Swap, and say where the old one went; the next opening pairs it with the identity file."""
-    return swap_in(files, kind="replaced", wall_ms=wall_ms)

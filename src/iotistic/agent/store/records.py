@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from iotistic.model.canonical import sha256_hex
 from iotistic.model.secret import Secret
 from iotistic.model.words import Dialect
 
@@ -94,6 +95,11 @@ class StoredTarget:
     state_hash: str
     received_at_ms: int
     applied_at_ms: int | None = None
+
+
+def target_hash(apps: object, config: object) -> str:
+    """`state_hash`, by which two targets are told apart: of the canonical JSON of both."""
+    return sha256_hex({"apps": apps, "config": config})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

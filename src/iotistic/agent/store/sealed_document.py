@@ -13,6 +13,9 @@ import msgspec
 
 from iotistic.model.canonical import canonical_json
 
+# Not the words by which logs and reports are masked (`agent.logs.redaction`): these belong to the
+# format at rest. Opening looks for the sealed values by them, so that with other words a document
+# which an earlier version sealed would come out half open.
 _ALL_BELOW = frozenset({"environment"})
 _SECRET_NAME = re.compile(r"passw|secret|token|api_?key|private_?key|credential", re.IGNORECASE)
 

@@ -18,10 +18,16 @@ from iotistic.agent.host.machine import machine_hash
 from iotistic.agent.store import agent_tables, backup, device_table, reset_file, target_table
 from iotistic.agent.store.database import Worker, transaction
 from iotistic.agent.store.errors import DatabaseLocked, translated
-from iotistic.agent.store.files import StateFiles
+from iotistic.agent.store.files import StateFiles, swap_in
 from iotistic.agent.store.identity_file import save_identity
 from iotistic.agent.store.opening import MISSING, Opened, Opening
-from iotistic.agent.store.records import Finding, Identity, ResetOptions, StoredTarget
+from iotistic.agent.store.records import (
+    Finding,
+    Identity,
+    ResetOptions,
+    StoredTarget,
+    target_hash,
+)
 from iotistic.agent.store.sealing import Crypto
 from iotistic.model.errors import Unavailable
 from iotistic.planner.world import Attempt, Intent, StepKind, Subject
@@ -168,7 +174,7 @@ class Store:
 
         Raises CryptoUnavailable when its secrets cannot be sealed; nothing is stored then.
         """
-        if target.state_hash != target_table.target_hash(target.apps, target.config):
+        if target.state_hash != target_hash(target.apps, target.config):
             raise ValueError("state_hash is not the hash of apps and config")
         await self._worker.finish(self._save_target(target))
 
@@ -290,7 +296,7 @@ class Store:
             await self._worker.run(self._connection.close)
             now_ms = self._clock.wall_ms()
             aside = await self._worker.run(
-                lambda: backup.put_into_place(self._files, wall_ms=now_ms)
+                lambda: swap_in(self._files, kind="replaced", wall_ms=now_ms)
             )
             await self._reopen()
             return aside

@@ -10,7 +10,7 @@ from typing import Any, NewType
 from iotistic.agent.host.crypto_child import CryptoRefused
 from iotistic.agent.host.files import durable_write, keep_private, read_small
 from iotistic.agent.store.errors import DatabaseCorrupt
-from iotistic.agent.store.records import StoredTarget
+from iotistic.agent.store.records import StoredTarget, target_hash
 from iotistic.agent.store.sealed_document import (
     sealed_values,
     secret_values,
@@ -18,7 +18,7 @@ from iotistic.agent.store.sealed_document import (
     with_values,
 )
 from iotistic.agent.store.sealing import Sealer
-from iotistic.model.canonical import canonical_json, sha256_hex
+from iotistic.model.canonical import canonical_json
 from iotistic.model.errors import InvalidField
 from iotistic.model.reader import Fields, decode_json
 
@@ -47,11 +47,6 @@ async def open_target(sealer: Sealer, sealed: SealedTarget) -> StoredTarget:
     if target_hash(target.apps, target.config) != target.state_hash:
         raise CryptoRefused("the stored target does not match its hash")
     return target
-
-
-def target_hash(apps: Any, config: Any) -> str:
-    """`state_hash`: SHA-256 of the canonical JSON of {apps, config}."""
-    return sha256_hex({"apps": apps, "config": config})
 
 
 def write_target(connection: sqlite3.Connection, target: SealedTarget) -> None:

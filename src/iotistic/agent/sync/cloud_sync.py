@@ -136,13 +136,13 @@ class CloudSync:
         return SyncOutcome(
             changed=session.poller.changes > changes,
             version=target.version if target is not None else None,
-            state=session.status(None).state,
+            state=session.status().state,
         )
 
     def status(self) -> SyncStatus | None:
         """How the link stands; None without a cloud."""
         if self._session is not None:
-            return self._session.status(self._session.http)
+            return self._session.status()
         if self._unusable is None:
             return None
         return SyncStatus(
@@ -216,7 +216,7 @@ class _Session:
     poller: Poller
     reporter: Reporter
 
-    def status(self, http: CloudHttp | None) -> SyncStatus:
+    def status(self) -> SyncStatus:
         """Both channels, the worst shown."""
         told = (
             _told(self.poller.channel, self.poller.next_in_s()),
@@ -231,8 +231,8 @@ class _Session:
             last_contact_ms=max(contacts, default=None),
             error=next((c.error for c in told if c.error and c.state is state), None),
             channels=told,
-            sent_bytes=dict(http.traffic.sent) if http else {},
-            received_bytes=dict(http.traffic.received) if http else {},
+            sent_bytes=dict(self.http.traffic.sent),
+            received_bytes=dict(self.http.traffic.received),
         )
 
 
