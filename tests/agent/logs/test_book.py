@@ -67,18 +67,6 @@ def test_only_the_newest_records_are_kept(clock: VirtualClock) -> None:
     assert [record["seq"] for record in book.records()] == [3, 4, 5]
 
 
-def test_records_are_picked_by_level_component_and_number(clock: VirtualClock) -> None:
-    book = LogBook(clock)
-    book.logger(LogComponent.ENGINE).info("one")
-    book.logger(LogComponent.ENGINE).error("two")
-    book.logger().error("three")
-
-    assert [r["message"] for r in book.records(level=LogLevel.ERROR)] == ["two", "three"]
-    assert [r["message"] for r in book.records(component="engine")] == ["one", "two"]
-    assert [r["message"] for r in book.records(limit=1)] == ["three"]
-    assert book.records(limit=0) == []
-
-
 def test_a_message_gone_wild_is_held_back_and_counted(clock: VirtualClock) -> None:
     book = LogBook(clock)
     log = book.logger()

@@ -113,7 +113,8 @@ class Device:
 
     def said(self, level: str = "info") -> list[str]:
         """What was logged, from this level on."""
-        return [record["message"] for record in self.book.records(level=LogLevel(level))]
+        rank = LogLevel(level).rank
+        return [r["message"] for r in self.book.records() if LogLevel(r["level"]).rank >= rank]
 
     async def passes(self, span_s: float) -> None:
         """Let time pass."""

@@ -81,8 +81,7 @@ def tcp_guard(token: Secret) -> Middleware:
 class RequestLimit:
     """Turns requests away while too many are being answered."""
 
-    def __init__(self, requests_max: int = REQUESTS_MAX) -> None:
-        self._requests_max = requests_max
+    def __init__(self) -> None:
         self._requests = 0
 
     def middleware(self) -> Middleware:
@@ -90,7 +89,7 @@ class RequestLimit:
 
         @web.middleware
         async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if self._requests >= self._requests_max and request.path not in OPEN_PATHS:
+            if self._requests >= REQUESTS_MAX and request.path not in OPEN_PATHS:
                 raise busy("too many requests at once")
             self._requests += 1
             try:

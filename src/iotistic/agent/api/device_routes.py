@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
@@ -138,14 +139,14 @@ class DeviceRoutes:
 
     async def logs(self, request: web.Request) -> web.StreamResponse:
         """The agent's own log."""
-        tail = query_integer(request, "tail", default=RECORDS_DEFAULT, low=0, high=RECORDS_MAX)
+        tail = query_integer(request, "tail", default=RECORDS_DEFAULT, high=RECORDS_MAX)
         follow = query_flag(request, "follow")
         level = _level(request.query.get("level", LogLevel.INFO))
-        return await self._streams.send(request, self._records(tail or 0, level, follow=follow))
+        return await self._streams.send(request, self._records(tail, level, follow=follow))
 
     async def _records(
         self, tail: int, level: LogLevel, *, follow: bool
-    ) -> AsyncIterator[Mapping[str, Any]]:
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
         book = self._rooms.book
         held = book.records()
         shown = [record for record in held if _rank(record) >= level.rank]
@@ -153,15 +154,10 @@ class DeviceRoutes:
             yield record
         if not follow:
             return
-        coming = book.follow(after_seq=held[-1]["seq"] if held else 0)
-        try:
+        async with aclosing(book.follow(after_seq=held[-1]["seq"] if held else 0)) as coming:
             async for record in coming:
                 if _rank(record) >= level.rank:
                     yield record
-        finally:
-            aclose = getattr(coming, "aclose", None)
-            if aclose is not None:
-                await aclose()
 
     async def restart(self, _: web.Request) -> web.Response:
         """End in order and come back, services untouched."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from iotistic.agent.logs import LogLevel
 from iotistic.agent.provisioning.factory_reset import ResetPlan
 from iotistic.agent.provisioning.status import ProvisioningStatus
 from iotistic.agent.reconciler.snapshot import Snapshot
@@ -91,8 +90,8 @@ class Engine(Protocol):
 
     def logs(
         self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
-    ) -> AsyncIterator[ContainerLogLine]:
-        """A container's output."""
+    ) -> AsyncGenerator[ContainerLogLine, None]:
+        """A container's output; who leaves it early closes it."""
         ...
 
 
@@ -225,19 +224,12 @@ class Settings(Protocol):
 class LogBook(Protocol):
     """The agent's own log."""
 
-    def records(
-        self,
-        *,
-        after_seq: int = 0,
-        level: LogLevel = LogLevel.DEBUG,
-        component: str | None = None,
-        limit: int | None = None,
-    ) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, Any]]:
         """The records still in memory, oldest first."""
         ...
 
-    def follow(self, *, after_seq: int | None = None) -> AsyncIterator[dict[str, Any]]:
-        """Records as they come."""
+    def follow(self, *, after_seq: int) -> AsyncGenerator[dict[str, Any], None]:
+        """Records after that one, as they come; who leaves it early closes it."""
         ...
 
 

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from iotistic.agent.api.replies import ApiRefusal
+from iotistic.model.canonical import INTEGER_MAX
 from iotistic.model.errors import InvalidField
 from iotistic.model.reader import Fields, check_integer, decode_json
 
@@ -77,15 +78,19 @@ def query_flag(request: web.Request, name: str) -> bool:
             raise InvalidField(name, expected="true or false", found=other)
 
 
-def query_integer(
-    request: web.Request, name: str, *, default: int | None, low: int, high: int
-) -> int | None:
-    """An integer of the query."""
+def query_integer(request: web.Request, name: str, *, default: int, high: int) -> int:
+    """An integer of the query, from 0 to `high`."""
     text = request.query.get(name)
-    return default if text is None else parse_integer(text, name, low=low, high=high)
+    return default if text is None else parse_integer(text, name, low=0, high=high)
 
 
-def parse_integer(text: str, at: str, *, low: int, high: int) -> int:
+def optional_query_integer(request: web.Request, name: str, *, low: int = 0) -> int | None:
+    """An integer of the query, None when absent."""
+    text = request.query.get(name)
+    return None if text is None else parse_integer(text, name, low=low)
+
+
+def parse_integer(text: str, at: str, *, low: int, high: int = INTEGER_MAX) -> int:
     """A decimal number in [low, high]; raises InvalidField."""
     if len(text) > _NUMBER_LENGTH_MAX or not (text.isascii() and text.isdigit()):
         raise InvalidField(at, expected=f"an integer from {low} to {high}", found=text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from enum import StrEnum
 from typing import Any
 
@@ -10,7 +11,13 @@ from aiohttp import web
 
 from iotistic.agent.api.acts import Act, Wishes, actable, wait_for
 from iotistic.agent.api.replies import json_reply, text_reply
-from iotistic.agent.api.requests import parse_integer, query_flag, query_integer, read_fields
+from iotistic.agent.api.requests import (
+    optional_query_integer,
+    parse_integer,
+    query_flag,
+    query_integer,
+    read_fields,
+)
 from iotistic.agent.api.rooms import Rooms
 from iotistic.agent.api.rows import (
     AppRow,
@@ -21,7 +28,6 @@ from iotistic.agent.api.rows import (
 )
 from iotistic.agent.api.streams import Streams
 from iotistic.agent.api.views import app_json, service_json
-from iotistic.model.canonical import INTEGER_MAX
 from iotistic.model.errors import InvalidField, NotFound
 from iotistic.model.reader import Fields, check_integer
 
@@ -88,7 +94,7 @@ class ServiceRoutes:
         row = self._named(request, self._rooms.facts())
         tail = _tail(request)
         follow = query_flag(request, "follow")
-        since_ms = query_integer(request, "since", default=None, low=0, high=INTEGER_MAX)
+        since_ms = optional_query_integer(request, "since")
         if row.container is None:
             raise NotFound(
                 f"{row.service_name} has no container, so it has no output",
@@ -100,14 +106,14 @@ class ServiceRoutes:
 
     async def _output(
         self, row: ServiceRow, container_id: str, tail: int, follow: bool, since_ms: int | None
-    ) -> AsyncIterator[Mapping[str, Any]]:
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
         lines = self._rooms.engine.logs(
             container_id,
             tail=tail,
             follow=follow,
             since_s=None if since_ms is None else since_ms / 1000,
         )
-        try:
+        async with aclosing(lines):
             async for line in lines:
                 yield {
                     "timestamp": line.time_ns // 1_000_000,
@@ -119,10 +125,6 @@ class ServiceRoutes:
                     "containerId": container_id,
                     "isStdErr": line.stderr,
                 }
-        finally:
-            aclose = getattr(lines, "aclose", None)
-            if aclose is not None:
-                await aclose()
 
     async def act_on_app(self, request: web.Request) -> web.Response:
         """Start, stop, restart or purge an app, or one service of it."""
@@ -205,7 +207,7 @@ class ServiceRoutes:
 
     def _rows(self, request: web.Request, facts: Facts) -> tuple[ServiceRow, ...]:
         apps = facts.apps
-        app_id = query_integer(request, "appId", default=None, low=1, high=INTEGER_MAX)
+        app_id = optional_query_integer(request, "appId", low=1)
         if app_id is not None:
             return find_app(apps, app_id).services
         return tuple(row for app in apps for row in app.services)
@@ -215,13 +217,13 @@ class ServiceRoutes:
 
 
 def _app_id(request: web.Request) -> int:
-    return parse_integer(request.match_info["app_id"], "appId", low=1, high=INTEGER_MAX)
+    return parse_integer(request.match_info["app_id"], "appId", low=1)
 
 
 def _body_app_id(fields: Fields) -> int:
     found = fields.required("appId", expected="an app id")
     if isinstance(found, str):
-        return parse_integer(found, "appId", low=1, high=INTEGER_MAX)
+        return parse_integer(found, "appId", low=1)
     return check_integer(found, "appId", low=1)
 
 
@@ -232,5 +234,4 @@ def _wait_s(fields: Fields) -> float:
 def _tail(request: web.Request) -> int:
     if request.query.get("tail") == "all":
         return TAIL_ALL
-    found = query_integer(request, "tail", default=TAIL_DEFAULT, low=0, high=TAIL_MAX)
-    return TAIL_DEFAULT if found is None else found
+    return query_integer(request, "tail", default=TAIL_DEFAULT, high=TAIL_MAX)

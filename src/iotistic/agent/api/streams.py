@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -20,16 +20,13 @@ _FIRST_LINE_S = 0.25
 _CLOSED_LOOK_S = 1.0
 """How soon it is noticed that the reader is gone while nothing comes that could be sent."""
 
-Lines = AsyncIterator[Mapping[str, Any]]
+Lines = AsyncGenerator[Mapping[str, Any], None]
 
 
 class Streams:
     """The streams under way. `cancel` cuts them all off, for the end of the agent."""
 
-    def __init__(
-        self, *, streams_max: int = STREAMS_MAX, sign_of_life_s: float = SIGN_OF_LIFE_S
-    ) -> None:
-        self._streams_max = streams_max
+    def __init__(self, *, sign_of_life_s: float) -> None:
         self._sign_of_life_s = sign_of_life_s
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -44,7 +41,7 @@ class Streams:
         An error before the first line is an ordinary error reply; one after it is the last line.
         """
         task = asyncio.current_task()
-        if task is None or len(self._tasks) >= self._streams_max:
+        if task is None or len(self._tasks) >= STREAMS_MAX:
             raise busy("too many streams at once")
         self._tasks.add(task)
         source = _Source(lines)
@@ -120,9 +117,7 @@ class _Source:
             await asyncio.wait({self._next})
             if not self._next.cancelled():
                 self._next.exception()  # taken notice of; the stream is over
-        aclose = getattr(self._lines, "aclose", None)
-        if aclose is not None:
-            await aclose()
+        await self._lines.aclose()
 
     def _ahead(self) -> asyncio.Task[Mapping[str, Any] | None]:
         if self._next is None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -73,9 +73,9 @@ class LogBook:
         """Records that were not written because the output was too slow or gone."""
         return self._output.dropped if self._output is not None else 0
 
-    def logger(self, component: LogComponent = LogComponent.AGENT) -> AgentLogger:
+    def logger(self) -> AgentLogger:
         """A logger that writes here."""
-        return AgentLogger(self, component=component)
+        return AgentLogger(self)
 
     def learn(self, *secrets: Secret) -> None:
         """Mask these texts wherever they stand, from now on."""
@@ -99,31 +99,19 @@ class LogBook:
         for follower in tuple(self._followers):
             follower.wake()
 
-    def records(
-        self,
-        *,
-        after_seq: int = 0,
-        level: LogLevel = LogLevel.DEBUG,
-        component: str | None = None,
-        limit: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """The records still in memory, oldest first; with `limit` the newest so many."""
+    def records(self, *, after_seq: int = 0) -> list[dict[str, Any]]:
+        """The records still in memory, oldest first."""
         with self._lock:
             held = [record for record in self._records if record.seq > after_seq]
-        shown = [
-            record.as_dict()
-            for record in held
-            if record.level.rank >= level.rank and component in {None, record.component}
-        ]
-        return shown if limit is None else shown[max(0, len(shown) - limit) :]
+        return [record.as_dict() for record in held]
 
-    async def follow(self, *, after_seq: int | None = None) -> AsyncIterator[dict[str, Any]]:
-        """Records as they come, from the next one on or after `after_seq`, until closed.
+    async def follow(self, *, after_seq: int) -> AsyncGenerator[dict[str, Any], None]:
+        """The records after `after_seq`, as they come, until closed.
 
         A reader too slow for the memory misses the oldest; the gap shows in `seq`.
         """
         follower = _Follower(asyncio.get_running_loop())
-        seq = self._seq if after_seq is None else after_seq
+        seq = after_seq
         self._followers.add(follower)
         try:
             while True:
