@@ -32,10 +32,17 @@ def test_the_table_names_each_service_its_next_step_and_why(iotctl: Iotctl, agen
     assert said.code == 7
     assert said.out == lines(
         "APP   SERVICE  NEXT  WHY",
-        "1001  web      wait  image-pulling web:2, 62 %, asks again in 5 s",
+        "1001  web      wait  image-pulling: web:2, 62 %, looks again in 5 s",
         "1001  db       -     as wanted",
-        "1 of 2 services settled with target version 7.  Looks again in 5 s.",
+        "1 of 2 services settled with target version 7. Looks again in 5 s.",
     )
+
+
+def test_a_reason_is_not_said_twice(iotctl: Iotctl, agent: Script) -> None:
+    wait = {**answers.plan()["waits"][0], "reason": "ended", "message": "ended with code 3"}
+    agent.on("GET", "/v1/plan", answers.plan(waits=[wait]))
+
+    assert "wait  ended with code 3, looks again" in iotctl("plan").out
 
 
 def test_steps_on_volumes_and_on_what_has_to_go_have_rows_too(
@@ -56,7 +63,7 @@ def test_steps_on_volumes_and_on_what_has_to_go_have_rows_too(
 
     assert said.out == lines(
         "APP   SERVICE      NEXT              WHY",
-        "1001  web          wait              image-pulling web:2, 62 %, asks again in 5 s",
+        "1001  web          wait              image-pulling: web:2, 62 %, looks again in 5 s",
         "1001  db           create-container  it is not as wanted (environment.MODE)",
         "1001  9            remove            gone",
         "1001  volume data  create-volume     db needs it",

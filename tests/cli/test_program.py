@@ -132,8 +132,24 @@ def test_a_table_fits_the_terminal_and_has_colors(agent: Script) -> None:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
     assert code == 0
     assert "\x1b[32msettled\x1b[0m" in said
-    assert max(map(len, plain.splitlines())) == 60
-    assert plain.rstrip().endswith("…")
+    assert max(map(len, plain.splitlines())) <= 60
+    assert " ".join(plain.split()).count("very long reason") == 10
+
+
+def test_a_column_too_narrow_to_read_is_cut(agent: Script) -> None:
+    apps = [answers.app(reason="a very long reason " * 10)]
+    agent.on("GET", "/v1/apps", {"apps": apps})
+
+    _, said = on_terminal(["apps", "list", "--no-color"], 50)
+
+    assert max(map(len, said.splitlines())) == 50
+    assert said.rstrip().endswith("…")
+
+
+def test_a_command_that_is_mistyped_is_guessed(agent: Script) -> None:
+    _, said = on_terminal(["fleet", "devics"], 80)
+
+    assert "Did you mean 'devices'?" in said
 
 
 @pytest.mark.parametrize(

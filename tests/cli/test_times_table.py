@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iotistic.cli.table import columns, cut, layout, plain
+from iotistic.cli.table import columns, cut, layout, plain, wrapped
 from iotistic.cli.times import ago, parse_since, short_iso, span, stamp
 
 
@@ -74,6 +74,28 @@ def test_no_line_is_wider_than_the_terminal(cells: list[list[str]], width: int) 
 
     assert len(lines) == 1 + len(cells)
     assert all(columns(line) <= width for line in lines)
+
+
+@given(rows, st.integers(30, 120))
+def test_nothing_of_a_wrapped_column_is_lost(cells: list[list[str]], width: int) -> None:
+    short = [[first[:3], second[:3], third] for first, second, third in cells]
+    lines = layout(("A", "B", "C"), short, width=width, color=False, wrap=True)
+    column = lines[0].index("C")
+
+    assert all(columns(line) <= width for line in lines)
+    if all(text.isascii() for row in short for text in row) and width - column >= 24:
+        told = "".join(line[column:] for line in lines[1:]).replace(" ", "")
+        assert told == "".join(plain(text) or "-" for _, _, text in short).replace(" ", "")
+
+
+def test_a_wrapped_text_is_broken_between_words_where_that_is_possible() -> None:
+    assert wrapped("pull registry.example/a-long-name:1 no such host", 12) == [
+        "pull",
+        "registry.exa",
+        "mple/a-long-",
+        "name:1 no",
+        "such host",
+    ]
 
 
 @given(rows)

@@ -47,14 +47,16 @@ class Output:
         """One JSON document, byte for byte."""
         self._write(body.decode("utf-8", "replace").strip() + "\n")
 
-    def table(self, headers: Sequence[str], rows: Sequence[Sequence[CellLike]]) -> None:
-        """Rows under headers."""
-        for line in layout(headers, rows, width=self._width, color=self._color):
+    def table(
+        self, headers: Sequence[str], rows: Sequence[Sequence[CellLike]], *, wrap: bool = False
+    ) -> None:
+        """Rows under headers. With `wrap` the last column goes on below instead of being cut."""
+        for line in layout(headers, rows, width=self._width, color=self._color, wrap=wrap):
             self._write(line + "\n")
 
     def pairs(self, pairs: Sequence[tuple[str, CellLike]]) -> None:
-        """Names and values below each other."""
-        self.table((), [(name, value) for name, value in pairs])
+        """Names and values below each other, none of them cut."""
+        self.table((), [(name, value) for name, value in pairs], wrap=True)
 
     def line(self, text: str = "", style: Style = Style.PLAIN) -> None:
         """One line of data."""

@@ -1,4 +1,4 @@
-"""Lining up: columns for people, cut to the width of their terminal."""
+"""Lining up: columns for people, cut or wrapped to the width of their terminal."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from enum import StrEnum
 
 GAP = "  "
 _NARROWEST = 8
+# A last column narrower than that is cut: wrapped, it would be a tower of single words.
+_WRAPPED_FROM = 24
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -52,9 +54,17 @@ def plain(text: str) -> str:
 
 
 def layout(
-    headers: Sequence[str], rows: Sequence[Sequence[CellLike]], *, width: int | None, color: bool
+    headers: Sequence[str],
+    rows: Sequence[Sequence[CellLike]],
+    *,
+    width: int | None,
+    color: bool,
+    wrap: bool = False,
 ) -> list[str]:
-    """The lines of a table. `width` None: as wide as it needs (nobody reads it on a screen)."""
+    """The lines of a table. `width` None: as wide as it needs (nobody reads it on a screen).
+
+    With `wrap` the last column loses nothing: what does not fit goes on below.
+    """
     cells = [[cell(value) for value in row] for row in rows]
     head = [Cell(text, Style.STRONG) for text in headers]
     everything = [head, *cells] if any(headers) else cells
@@ -63,7 +73,12 @@ def layout(
     widths = [max(columns(row[n].text) for row in everything) for n in range(len(everything[0]))]
     if width is not None:
         widths = _fit(widths, width)
-    return [_line(row, widths, color=color) for row in everything]
+    wrap = wrap and widths[-1] >= _WRAPPED_FROM
+    return [
+        _line(line, widths, color=color)
+        for row in everything
+        for line in (_wrapped(row, widths[-1]) if wrap else (row,))
+    ]
 
 
 def paint(text: str, style: Style, *, color: bool) -> str:
@@ -93,6 +108,31 @@ def cut(text: str, width: int) -> str:
             break
         kept += character
     return kept + "…"
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` columns, broken between words where that is possible."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if columns(longer) <= width:
+            lines[-1] = longer
+            continue
+        if lines[-1]:
+            lines.append("")
+        for character in word:
+            if lines[-1] and columns(lines[-1] + character) > width:
+                lines.append("")
+            lines[-1] += character
+    return lines
+
+
+def _wrapped(row: Sequence[Cell], width: int) -> list[list[Cell]]:
+    """The row, and what of its last cell goes on below it."""
+    *first, last = row
+    head, *more = wrapped(last.text, width)
+    below = [Cell("")] * len(first)
+    return [[*first, Cell(head, last.style)], *([*below, Cell(text, last.style)] for text in more)]
 
 
 def _fit(widths: Sequence[int], width: int) -> list[int]:

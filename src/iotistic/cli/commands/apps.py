@@ -35,7 +35,7 @@ def list_(session: Session) -> None:
             session.out.message("no apps: the target has none")
             return
         rows = [verdict_row(app) for app in found["apps"]]
-        session.out.table(("APP", "NAME", "STATE", "SERVICES", "WHY"), rows)
+        session.out.table(("APP", "NAME", "STATE", "SERVICES", "WHY"), rows, wrap=True)
 
     session.out.show(reply, render)
 

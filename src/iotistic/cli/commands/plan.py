@@ -31,7 +31,7 @@ def plan(session: Session) -> ExitCode:
 def _show(out: Output, found: dict[str, Any]) -> None:
     rows = _rows(found)
     if rows:
-        out.table(("APP", "SERVICE", "NEXT", "WHY"), rows)
+        out.table(("APP", "SERVICE", "NEXT", "WHY"), rows, wrap=True)
     for key, about in (("engineError", "the engine"), ("refusal", "the newest target")):
         if error := found[key]:
             out.line(f"{about}: {error['message']}", Style.BAD)
@@ -44,9 +44,7 @@ def _show(out: Output, found: dict[str, Any]) -> None:
     settled = sum(service["settled"] for service in services)
     version = found["targetVersion"]
     target = "" if version is None else f" with target version {version}"
-    ended = (
-        "" if found["askAgainInMs"] is None else f"  Looks again {_when(found['askAgainInMs'])}."
-    )
+    ended = "" if found["askAgainInMs"] is None else f" Looks again {_when(found['askAgainInMs'])}."
     out.line(f"{settled} of {len(services)} services settled{target}.{ended}")
 
 
@@ -86,8 +84,11 @@ def _why_step(step: dict[str, Any]) -> str:
 
 
 def _why_wait(wait: dict[str, Any]) -> str:
-    again = "" if wait["inMs"] is None else f", asks again {_when(wait['inMs'])}"
-    return f"{wait['reason']} {wait['message']}{again}"
+    again = "" if wait["inMs"] is None else f", looks again {_when(wait['inMs'])}"
+    reason, message = str(wait["reason"]), str(wait["message"])
+    # `ended: ended with code 3` would say it twice.
+    about = message if message.startswith(reason) else f"{reason}: {message}"
+    return f"{about}{again}"
 
 
 def _when(in_ms: int) -> str:

@@ -67,6 +67,7 @@ def _show_status(out: Output, found: dict[str, Any], now_ms: int) -> None:
         out.table(
             ("APP", "NAME", "STATE", "SERVICES", "WHY"),
             [verdict_row(app) for app in found["apps"]],
+            wrap=True,
         )
     else:
         out.line("no apps")
@@ -168,6 +169,7 @@ def _show_checks(out: Output, found: dict[str, Any]) -> None:
             (check["name"], worded(check["status"]), f"{check['tookMs']} ms", check["message"])
             for check in checks
         ],
+        wrap=True,
     )
     bad = [check for check in checks if check["status"] in {"failed", "warning"}]
     out.line()
