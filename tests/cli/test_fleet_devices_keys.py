@@ -79,7 +79,9 @@ def test_a_large_fleet_comes_in_pages(iotctl: Iotctl, cloud: Script) -> None:
     assert [asked.query["after"] for asked in cloud.asked] == ["0", "1000"]
 
 
-@pytest.mark.parametrize("named", [answers.UUID, answers.UUID.upper(), "9f0c1", "pump-3", "17"])
+@pytest.mark.parametrize(
+    "named", [answers.UUID, answers.UUID.upper(), "9f0c1", "9f0c1…", "pump-3", "17"]
+)
 def test_ways_to_name_a_device(iotctl: Iotctl, cloud: Script, named: str) -> None:
     said = iotctl("fleet", "devices", "show", named)
 

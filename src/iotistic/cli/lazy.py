@@ -144,7 +144,12 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command and the rest; an alias goes by its command's own name."""
-        name, command, rest = super().resolve_command(ctx, args)
+        try:
+            name, command, rest = super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            # click knows only what is imported already; here it can name what was meant.
+            name = error.command_name
+            raise click.NoSuchCommand(name, possibilities=self._late, ctx=ctx) from error
         late = self._late.get(name or "")
         return (late.alias_of if late and late.alias_of else name), command, rest
 

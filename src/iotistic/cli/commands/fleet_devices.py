@@ -199,6 +199,7 @@ def reprovision(session: Session, device: str) -> None:
 
 def find_device(cloud: HttpClient, named: str) -> str:
     """The uuid of the device that is meant. Raises Failure when none or several fit."""
+    named = named.rstrip("…")  # as it stands in a table that had to be cut
     if _UUID.fullmatch(named.lower()):
         return named.lower()
     try:

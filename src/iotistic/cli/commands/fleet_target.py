@@ -235,8 +235,12 @@ def _read(file: str) -> str:
         else:
             with Path(file).open(encoding="utf-8") as source:
                 raw = source.read(TEXT_BYTES_MAX + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file} cannot be read as text", ExitCode.USAGE) from error
+    except OSError as error:
+        raise Failure(
+            f"{file} cannot be read: {error.strerror or error}", ExitCode.USAGE
+        ) from error
+    except UnicodeDecodeError as error:
+        raise Failure(f"{file} is not UTF-8 text", ExitCode.USAGE) from error
     if len(raw) > TEXT_BYTES_MAX:
         raise Failure(f"{file} is larger than {TEXT_BYTES_MAX} bytes", ExitCode.USAGE)
     return raw

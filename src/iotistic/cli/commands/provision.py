@@ -92,8 +92,11 @@ def _key(session: Session, key: str | None, key_file: str | None) -> str:
         try:
             with Path(key_file).open(encoding="utf-8") as file:
                 key = file.read(_KEY_LENGTH_MAX + 1)
-        except (OSError, UnicodeDecodeError) as error:
-            raise click.UsageError(f"--key-file: {key_file} cannot be read") from error
+        except OSError as error:
+            why = error.strerror or error
+            raise click.UsageError(f"--key-file: {key_file} cannot be read: {why}") from error
+        except UnicodeDecodeError as error:
+            raise click.UsageError(f"--key-file: {key_file} is not UTF-8 text") from error
     key = (key or "").strip()
     if not key or len(key) > _KEY_LENGTH_MAX or not key.isprintable():
         raise click.UsageError(f"a key is one line of at most {_KEY_LENGTH_MAX} characters")
