@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import re
 import ssl
 import zlib
@@ -210,7 +211,7 @@ class CloudHttp:
             raise CloudUnavailable(
                 f"{self.endpoint.origin} cannot be reached: {_why(error)}",
                 code="cloud-unreachable",
-                remedy="check the network and CLOUD_API_ENDPOINT",
+                remedy="check the network, and the address: iotctl config get-api",
             ) from error
         return self._judge(response, raw)
 
@@ -339,4 +340,10 @@ def _short(value: object) -> str | None:
 
 
 def _why(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        # The system's own words; aiohttp's repeat the address, and name inner things of theirs.
+        cause = error.os_error
+        if cause.errno is not None and cause.errno > 0:
+            return os.strerror(cause.errno)
+        return str(cause.strerror or cause)
     return (str(error) or type(error).__name__)[:_MESSAGE_LENGTH_MAX]

@@ -54,7 +54,7 @@ class ProvisioningRoutes:
             fields.text(
                 "provisioningApiKey",
                 length_max=_KEY_LENGTH_MAX,
-                expected="a provisioning key",
+                expected="a key as iotctl fleet keys create shows it",
                 secret=True,
             ),
             endpoint=fields.optional_text("apiEndpoint", length_max=_URL_LENGTH_MAX),

@@ -151,7 +151,7 @@ class DeviceManager:
                 key.strip(),
                 "provisioningApiKey",
                 pattern=_KEY,
-                expected="a provisioning key",
+                expected="a key as iotctl fleet keys create shows it",
                 secret=True,
             )
         )
