@@ -110,8 +110,13 @@ def test_nothing_that_runs_is_stopped_before_its_apps_images_are_here(
     want = wanted(state)
     assert seen.resources is not None
     here = {ref for image in seen.resources.images for ref in image.references}
+    made = {(c.app_id, c.service_id, c.spec_hash) for c in seen.containers}
     replaced = {
-        (s.app_id, s.key): {o.image for o in app.services}
+        (s.app_id, s.key): {
+            o.image
+            for o in app.services
+            if o.target.state.value != "stopped" and (o.app_id, o.key, o.spec_hash) not in made
+        }
         for app in want.apps
         for s in app.services
         if s.target.state.value != "stopped"
@@ -162,7 +167,9 @@ def test_one_apps_trouble_does_not_change_what_is_planned_for_another(
         return [s for s in plan(ours, want).steps if s.served.app_id == 1]
 
     assert for_app_1(both) == for_app_1(alone)
-    assert plan(seen, both).verdicts[2].verdict is Verdict.REJECTED
+    rejected = plan(seen, both).verdicts[2]
+    assert rejected.verdict is Verdict.REJECTED
+    assert (rejected.services_settled, rejected.services_total) == (0, 1)
 
 
 @given(worlds())

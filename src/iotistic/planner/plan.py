@@ -119,6 +119,7 @@ class _Round:
         )
         if app.rejection is not None:
             part.rejection = str(app.rejection)
+            part.unsettled.update(s.key for s in app.services)
             return
         if self._purged(app.app_id):
             self._clear_app(app.app_id, "purge asked for by a person")
