@@ -56,12 +56,13 @@ class Settings:
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = _known(environment)
         self._local: dict[str, str] = {}
+        self._pinned: frozenset[str] = frozenset()
         errors = [_error_of(BY_NAME[name], text) for name, text in self._environment.items()]
         if found := [error for error in errors if error is not None]:
             raise InvalidSettings(
                 "; ".join(str(error) for error in found), remedy="correct the environment"
             )
-        self._pinned: frozenset[str] = self.value("CONFIG_PIN")
+        self._pinned = self.value("CONFIG_PIN")
 
     def value(self, name: str) -> Any:
         """The parsed value in force, None when there is none."""
@@ -131,7 +132,7 @@ class Settings:
 
     def _text(self, name: str) -> tuple[str | None, Source]:
         given = self._environment.get(name)
-        if given is not None and name in getattr(self, "_pinned", ()):
+        if given is not None and name in self._pinned:
             return given, Source.PIN
         if name in self._local:
             return self._local[name], Source.LOCAL

@@ -45,7 +45,7 @@ def subject_of(app_id: int, service_id: str) -> Subject:
 
 
 def choose_current(
-    service: WantedService | None, containers: Sequence[Container]
+    service: WantedService, containers: Sequence[Container]
 ) -> tuple[Container | None, tuple[Container, ...]]:
     """The container that stands for a service, and its duplicates.
 
@@ -54,11 +54,10 @@ def choose_current(
     """
     if len(containers) == 1:
         return containers[0], ()
-    wanted_hash = service.spec_hash if service else None
     ranked = sorted(
         containers,
         key=lambda c: (
-            c.spec_hash == wanted_hash,
+            c.spec_hash == service.spec_hash,
             c.state is ContainerState.RUNNING,
             c.state in ACTIVE,
             c.created_s,

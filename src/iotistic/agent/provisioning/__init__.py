@@ -21,7 +21,6 @@ What survives a restart is the `Identity` (phase, keys, link) in its file, and t
 factory reset. What each phase means on the next start: `decisions.RESUME`.
 """
 
-from iotistic.agent.provisioning.decisions import link_for_sync, may_run_services
 from iotistic.agent.provisioning.device_manager import DeviceManager
 from iotistic.agent.provisioning.factory_reset import ResetPlan
 from iotistic.agent.provisioning.settings import DialectChoice, ProvisioningSettings
@@ -33,6 +32,4 @@ __all__ = [
     "ProvisioningSettings",
     "ProvisioningStatus",
     "ResetPlan",
-    "link_for_sync",
-    "may_run_services",
 ]

@@ -16,7 +16,6 @@ _STEPS = {
     "storage_percent": _SHARE_STEP,
     "temperature": _TEMPERATURE_STEP,
 }
-DETAILS = ("top_processes", "network_interfaces")
 FIELDS = (
     "cpu_usage",
     "cpu_cores",
