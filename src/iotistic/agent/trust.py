@@ -6,8 +6,9 @@ import ssl
 
 from iotistic.model.errors import CloudUnavailable, InvalidField
 
-# Before this version was written no certificate of a running cloud can start to be valid.
-PLAUSIBLE_FROM_MS = 1_735_689_600_000  # 2025-01-01
+PLAUSIBLE_FROM_MS = 1_735_689_600_000
+"""2025-01-01. An earlier date is that of a clock that was never set: no device with this agent has
+it, and no certificate of a cloud that runs today began to be valid before."""
 _X509_NOT_YET_VALID = 9
 _X509_EXPIRED = 10
 

@@ -38,16 +38,16 @@ _WORDS = {  # (under way, done)
 
 def actable(rows: Sequence[ServiceRow], act: Act, *, what: str) -> tuple[ServiceRow, ...]:
     """Those of `rows` that the act can be done to; raises Conflict when there is none."""
-    held = [row for row in rows if row.wanted is not None]
-    if act in (Act.STOP, Act.PURGE):
-        able = held
+    states = {row.subject: row.wanted.target.state for row in rows if row.wanted is not None}
+    if act in (Act.START, Act.RESTART):
+        able = [row for row in rows if states.get(row.subject) is RunState.RUNNING]
     else:
-        able = [row for row in held if row.wanted and row.wanted.target.state is RunState.RUNNING]
+        able = [row for row in rows if row.subject in states]
     if able or act is Act.PURGE:
         return tuple(able)
-    if held:
+    if states:
         raise Conflict(
-            f"the target wants {what} {held[0].wanted.target.state if held[0].wanted else ''}",
+            f"the target wants {what} {next(iter(states.values()))}",
             code="target-says-stopped",
             remedy="change its state in the target: iotctl fleet target edit DEVICE",
         )

@@ -95,7 +95,6 @@ class DeviceRoutes:
         target = await rooms.store.target()
         facts = rooms.facts()
         agent = rooms.agent
-        engine_error = facts.snapshot.engine_error
         return json_reply(
             {
                 "device": self._device(),
@@ -112,9 +111,9 @@ class DeviceRoutes:
                 "cloud": cloud_json(rooms.cloud.status()),
                 "engine": {
                     "kind": agent.engine_kind,
-                    "available": facts.snapshot.rounds > 0 and engine_error is None,
+                    "available": facts.snapshot.engine_answers,
                     "version": version,
-                    "error": error_json(engine_error),
+                    "error": error_json(facts.snapshot.engine_error),
                 },
                 "target": target_summary_json(target, facts),
                 "settled": device_settled(facts),

@@ -16,9 +16,13 @@ from pathlib import Path
 
 import psutil
 
+from iotistic.agent.api.endpoint_files import ACCESS_FILE, SOCKET_FILE
 from iotistic.agent.api.rooms import Rooms
 from iotistic.agent.api.views import Json, verdict_json
 from iotistic.agent.api.warnings import clock_warning
+from iotistic.agent.provisioning.status import machine_changed
+from iotistic.agent.store.files import StateFiles
+from iotistic.agent.supervisor import ServiceState
 from iotistic.model.errors import IotisticError
 from iotistic.model.words import ConnectionState, Verdict
 
@@ -110,11 +114,7 @@ class Diagnostics:
     async def _identity(self) -> Finding:
         provisioning = self._rooms.provisioning
         if not provisioning.machine_matches:
-            return Finding(
-                CheckStatus.FAILED,
-                "this disk was made on another machine; the device does not connect",
-                "iotctl identity renew makes it a device of its own",
-            )
+            return _of(machine_changed())
         return _ok(f"device {self._rooms.store.identity.uuid}")
 
     async def _credentials(self) -> Finding:
@@ -173,7 +173,7 @@ class Diagnostics:
 
     async def _services(self) -> Finding:
         for service in self._rooms.supervision.services.values():
-            if service.state == "backing-off":
+            if service.state is ServiceState.BACKING_OFF:
                 message = service.error.message if service.error else "failed"
                 return Finding(
                     CheckStatus.FAILED, f"{service.name}: {message}", "iotctl logs says more"
@@ -235,10 +235,10 @@ def _check_modes(state_dir: Path, database: Path) -> Finding:
                 f"{folder} belongs to somebody else",
                 "it must belong to the agent's user",
             )
+    files = StateFiles.of(database)
     private = [
-        database,
-        *(database.parent / name for name in ("identity.json", "database.key")),
-        *(state_dir / name for name in ("api-token", "agent.sock")),
+        *(database, files.identity, files.key),
+        *(state_dir / name for name in (ACCESS_FILE, SOCKET_FILE)),
     ]
     for path in private:
         if path.exists() and path.stat().st_mode & _OTHERS_MAY:

@@ -14,7 +14,6 @@ def metrics_text(rooms: Rooms) -> str:
     snapshot = facts.snapshot
     cloud = rooms.cloud.status()
     cloud_up = cloud is not None and cloud.state is ConnectionState.ONLINE
-    engine_up = snapshot.rounds > 0 and snapshot.engine_error is None
     states = Counter(
         str(row.container.state) if row.container else "absent"
         for app in facts.apps
@@ -24,7 +23,7 @@ def metrics_text(rooms: Rooms) -> str:
         ("iotistic_agent_info", "gauge", [(f'version="{_escaped(rooms.agent.version)}"', 1)]),
         ("iotistic_uptime_seconds", "gauge", [("", round(facts.now_s - rooms.agent.started_s, 3))]),
         ("iotistic_cloud_up", "gauge", [("", int(cloud_up))]),
-        ("iotistic_engine_up", "gauge", [("", int(engine_up))]),
+        ("iotistic_engine_up", "gauge", [("", int(snapshot.engine_answers))]),
         (
             "iotistic_services",
             "gauge",

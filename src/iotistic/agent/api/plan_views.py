@@ -13,12 +13,7 @@ from iotistic.planner.world import Subject
 def device_settled(facts: Facts) -> bool:
     """Everything is as the newest target wants it, and that is known."""
     snapshot = facts.snapshot
-    return (
-        snapshot.rounds > 0
-        and snapshot.engine_error is None
-        and snapshot.refusal is None
-        and snapshot.plan.settled
-    )
+    return snapshot.engine_answers and snapshot.refusal is None and snapshot.plan.settled
 
 
 def plan_json(facts: Facts) -> Json:

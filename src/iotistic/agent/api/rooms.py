@@ -13,7 +13,7 @@ from iotistic.model.errors import IotisticError
 
 @dataclass(slots=True)
 class Listening:
-    """Where the API can be reached. `problems` are what it cannot do, by code."""
+    """Where the API can be reached. `problems` are why a way in is missing, by way."""
 
     port: int | None = None
     problems: dict[str, IotisticError] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from iotistic.model.target import ServiceId
 from iotistic.planner.service import choose_current, subject_of
 from iotistic.planner.step import Step, Wait
 from iotistic.planner.wanted import Wanted, WantedApp, WantedService
-from iotistic.planner.world import Attempt, IntentKind, Subject
+from iotistic.planner.world import IntentKind, Subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +48,8 @@ class Facts:
     @cached_property
     def failures(self) -> Failures:
         """What failed lately."""
-        by_subject: dict[Subject, list[Attempt]] = defaultdict(list)
-        for attempt in self.snapshot.attempts:
-            by_subject[attempt.subject].append(attempt)
-        return Failures(
-            by_subject=by_subject,
+        return Failures.among(
+            self.snapshot.attempts,
             now_s=self.now_s,
             boot_wall_ms=self.wall_ms - round(self.now_s * 1000),
         )

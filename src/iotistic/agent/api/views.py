@@ -7,12 +7,13 @@ from typing import Any
 from iotistic.agent.api.rows import AppRow, Facts, ServiceRow, container_name
 from iotistic.agent.sync.service_rows import (
     error_type,
+    mount_text,
     port_text,
     restart_text,
     service_status,
 )
 from iotistic.model.errors import IotisticError
-from iotistic.model.service import Mount, ServiceSpec
+from iotistic.model.service import ServiceSpec
 from iotistic.model.words import RunState, Verdict
 from iotistic.planner.normalize import attachments
 from iotistic.planner.service import intent_for
@@ -157,7 +158,7 @@ def _config(spec: ServiceSpec | None, image: str) -> Json:
     return {
         "image": spec.image.familiar,
         "ports": [port_text(port) for port in spec.ports],
-        "volumes": [_mount(mount) for mount in spec.volumes],
+        "volumes": [mount_text(mount) for mount in spec.volumes],
         "networks": [network.name for network in attachments(spec)],
         "networkMode": spec.network_mode,
         "restart": restart_text(spec),
@@ -167,7 +168,3 @@ def _config(spec: ServiceSpec | None, image: str) -> Json:
 
 
 _LISTS = ("ports", "volumes", "networks", "environment")
-
-
-def _mount(mount: Mount) -> str:
-    return f"{mount.source}:{mount.target}{':ro' if mount.read_only else ''}"

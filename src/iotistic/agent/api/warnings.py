@@ -5,10 +5,10 @@ from __future__ import annotations
 from iotistic.agent.api.rooms import Rooms
 from iotistic.agent.api.rows import Facts
 from iotistic.agent.api.views import Json, error_json
+from iotistic.agent.provisioning.status import machine_changed
+from iotistic.agent.trust import PLAUSIBLE_FROM_MS
 from iotistic.model.errors import IotisticError
 
-PLAUSIBLE_FROM_MS = 1_735_689_600_000
-"""2025-01-01: no device with this agent has an earlier date, but for a clock that was never set."""
 TARGET_WARNINGS_MAX = 20
 
 
@@ -29,13 +29,7 @@ def warnings_of(rooms: Rooms, facts: Facts) -> list[Json]:
     if (clock := clock_warning(facts.wall_ms)) is not None:
         found.append(clock)
     if not rooms.provisioning.machine_matches:
-        found.append(
-            IotisticError(
-                "this disk was made on another machine; the device does not connect",
-                code="machine-changed",
-                remedy="iotctl identity renew",
-            )
-        )
+        found.append(machine_changed())
     if facts.snapshot.target is not None:
         found.extend(
             IotisticError(text, code="target-field-ignored")

@@ -107,15 +107,20 @@ def status_of(
     )
 
 
+def machine_changed() -> Conflict:
+    """The error of a disk that was made on another machine: most likely a copy."""
+    return Conflict(
+        "this disk was made on another machine; the device does not connect",
+        code="machine-changed",
+        remedy="iotctl identity renew makes it a device of its own",
+    )
+
+
 def standstill(wish: Wish | Idle) -> IotisticError | None:
     """What a person has to do before anything is tried; None when there is nothing to say."""
     match wish:
         case Idle.MACHINE_CHANGED:
-            return Conflict(
-                "this disk was made on another machine; the device does not connect",
-                code="machine-changed",
-                remedy="iotctl identity renew makes it a device of its own",
-            )
+            return machine_changed()
         case Idle.KEY_SPENT:
             return Refused(
                 "PROVISIONING_API_KEY is the key of the cloud that this device left on purpose",

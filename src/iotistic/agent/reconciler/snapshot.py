@@ -33,3 +33,8 @@ class Snapshot:
     engine_error: IotisticError | None = None
     rounds: int = field(default=0, compare=False)
     decided_at_ms: int | None = field(default=None, compare=False)
+
+    @property
+    def engine_answers(self) -> bool:
+        """The engine was looked at, and the last look was answered."""
+        return self.rounds > 0 and self.engine_error is None

@@ -25,7 +25,6 @@ from iotistic.model.observation import Container
 from iotistic.model.target import AppTarget
 from iotistic.model.words import ContainerState, Dialect, Verdict
 from iotistic.planner.step import Wait
-from iotistic.planner.world import Attempt, Subject
 
 WARNINGS_MAX = 50
 STEADY_MS = 2000
@@ -94,10 +93,7 @@ def _apps(snapshot: Snapshot, facts: ReportFacts) -> dict[str, Any]:
     waits: dict[int, list[Wait]] = defaultdict(list)
     for wait in snapshot.plan.waits:
         waits[wait.subject.app_id].append(wait)
-    attempts: dict[Subject, list[Attempt]] = defaultdict(list)
-    for attempt in snapshot.attempts:
-        attempts[attempt.subject].append(attempt)
-    failures = Failures(by_subject=attempts, now_s=facts.now_s, boot_wall_ms=facts.boot_wall_ms)
+    failures = Failures.among(snapshot.attempts, now_s=facts.now_s, boot_wall_ms=facts.boot_wall_ms)
     targets = {app.app_id: app for app in snapshot.target.apps} if snapshot.target else {}
     return {
         str(app_id): _app(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from iotistic.model.observation import Container
-from iotistic.model.service import PortBinding, ServiceSpec
+from iotistic.model.service import Mount, PortBinding, ServiceSpec
 from iotistic.model.target import AppTarget, ServiceId, ServiceTarget
 from iotistic.model.words import ContainerState, Dialect, RunState
 from iotistic.planner.attempts import STABLE_S, retry_delay_s
@@ -26,6 +27,14 @@ class Failures:
     by_subject: Mapping[Subject, Sequence[Attempt]]
     now_s: float
     boot_wall_ms: int
+
+    @classmethod
+    def among(cls, attempts: Iterable[Attempt], *, now_s: float, boot_wall_ms: int) -> Failures:
+        """Sort them by what they are about."""
+        by_subject: dict[Subject, list[Attempt]] = defaultdict(list)
+        for attempt in attempts:
+            by_subject[attempt.subject].append(attempt)
+        return cls(by_subject=by_subject, now_s=now_s, boot_wall_ms=boot_wall_ms)
 
     def of(self, app_id: int, service: ServiceTarget) -> Attempt | None:
         """The failure that matters most for a service: of the newest date."""
@@ -161,10 +170,7 @@ def _config(spec: ServiceSpec, dialect: Dialect) -> dict[str, Any]:
     config: dict[str, Any] = {
         "image": spec.image.familiar,
         "ports": [port_text(port) for port in spec.ports],
-        "volumes": [
-            f"{mount.source}:{mount.target}{':ro' if mount.read_only else ''}"
-            for mount in spec.volumes
-        ],
+        "volumes": [mount_text(mount) for mount in spec.volumes],
         "networks": [network.name for network in spec.networks],
         "restart": restart_text(spec),
     }
@@ -182,6 +188,11 @@ def port_text(port: PortBinding) -> str:
     address = f"{host_ip}:" if host_ip else ""
     published = f"{address}{host}:" if host or address else ""
     return f"{published}{port.container}/{port.protocol}"
+
+
+def mount_text(mount: Mount) -> str:
+    """A volume or bind mount as compose writes it."""
+    return f"{mount.source}:{mount.target}{':ro' if mount.read_only else ''}"
 
 
 def restart_text(spec: ServiceSpec) -> str:
