@@ -29,7 +29,8 @@ class EngineKind(StrEnum):
 class Setting:
     """One thing the agent can be told. `parse(text, name)` raises InvalidField.
 
-    `local_only`: neither the cloud nor `config set` can change it, only the environment.
+    `local_only`: neither the cloud nor `config set` can change it, only the environment. So it is
+    with what decides over trust, and with what is needed before the store can be opened.
     `restart`: a change counts from the next start.
     """
 
@@ -151,10 +152,11 @@ SETTINGS: tuple[Setting, ...] = (
         about="`debug`, `info`, `warn` or `error`.",
     ),
     Setting(
-        name="LOG_FORMAT", parse=_word(LogFormat), about="`json` or `text` (on a terminal)."
+        name="LOG_FORMAT", parse=_word(LogFormat), local_only=True,
+        about="`json` or `text` (on a terminal).",
     ),
     Setting(
-        name="MAX_LOGS", parse=_integer(10, 100_000), default="1000",
+        name="MAX_LOGS", parse=_integer(10, 100_000), default="1000", local_only=True,
         about="How many records the agent keeps in memory for `iotctl logs`.",
     ),
     Setting(

@@ -79,6 +79,4 @@ class LogComponent(StrEnum):
     PROVISIONING = "provisioning"
     DATABASE = "database"
     DEVICE_API = "deviceApi"
-    ENGINE = "engine"
-    METRICS = "metrics"
     SUPERVISOR = "supervisor"
