@@ -284,6 +284,31 @@ def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
     assert "chmod 600" in ended.stderr
 
 
+def test_what_the_system_refuses_is_one_line_too(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "server.key").mkdir(parents=True)
+
+    ended = run("serve", "--port", "0", "--data", str(data))
+
+    assert ended.returncode == 1
+    assert str(data / "server.key") in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_key_of_another_certificate_is_one_line(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    cert_path, _ = certificate(tmp_path / "one")
+    _, key_path = certificate(tmp_path / "other")
+    files = ("--tls-cert", str(cert_path), "--tls-key", str(key_path))
+
+    ended = run("serve", "--port", "0", "--data", str(tmp_path / "data"), *files)
+
+    assert ended.returncode == 1
+    assert "--tls-key" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_database_of_another_key_is_not_served(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with cloud(data):

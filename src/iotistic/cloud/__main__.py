@@ -161,7 +161,10 @@ def address(data: Path) -> None:
     """Print where the cloud with this data folder listens."""
     from iotistic.cloud.serving import running_url
 
-    url = running_url(data)
+    try:
+        url = running_url(data)
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
     if url is None:
         raise click.ClickException(f"no cloud runs with {data}")
     click.echo(url)
@@ -172,13 +175,13 @@ def _settings(**options: Any) -> Settings:
 
 
 def _run(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run to the end; an error of ours is one line, not a stack trace."""
+    """Run to the end; an error of ours or of the system is one line, not a stack trace."""
     os.umask(0o077)  # what is made here is for its owner, the database included
     set_up_logging()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(make())
-    except* IotisticError as group:
+    except* (IotisticError, OSError) as group:  # such as a folder that is full or not ours
         for error in _leaves(group):
             click.echo(f"iotistic-cloud: {error}", err=True)
         sys.exit(EXIT_FAILED)

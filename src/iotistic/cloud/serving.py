@@ -21,6 +21,7 @@ from iotistic.cloud.app import Cloud, open_cloud
 from iotistic.cloud.auth.sessions import ONE_TIME_SPAN_MS
 from iotistic.cloud.certificates import private_authority
 from iotistic.cloud.clock import MINUTE_MS, Clock, iso
+from iotistic.cloud.connections import BoundedHttp
 from iotistic.cloud.durable_file import make_folder, write_private
 from iotistic.cloud.provisioning.replies import PublicFace
 from iotistic.cloud.server_key import ServerKey, load_server_key
@@ -111,24 +112,31 @@ def _face(settings: Settings, url: str) -> PublicFace:
 
 
 def _server(settings: Settings, cloud: Cloud) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            cloud.app,
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            # Addresses decide about 429: a header may say them only where a proxy is trusted.
-            proxy_headers=settings.trust_proxy,
-            forwarded_allow_ips="127.0.0.1,::1" if settings.trust_proxy else "",
-            timeout_graceful_shutdown=GRACE_S,
-            limit_concurrency=CONNECTIONS_MAX,
-            ssl_certfile=settings.tls_cert,
-            ssl_keyfile=settings.tls_key,
-        )
+    config = uvicorn.Config(
+        cloud.app,
+        http=BoundedHttp,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Addresses decide about 429: a header may say them only where a proxy is trusted.
+        proxy_headers=settings.trust_proxy,
+        forwarded_allow_ips="127.0.0.1,::1" if settings.trust_proxy else "",
+        timeout_graceful_shutdown=GRACE_S,
+        limit_concurrency=CONNECTIONS_MAX,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
     )
+    try:
+        config.load()
+    except OSError as error:  # of which the one about TLS is a kind
+        raise Refused(
+            f"--tls-cert and --tls-key cannot be used: {error.strerror or error}",
+            code="tls-files",
+            remedy="give a certificate chain and the unencrypted key that belongs to it, as PEM",
+        ) from error
+    return _Server(config)
 
 
 def _stop_on_signals(server: uvicorn.Server) -> None:
