@@ -196,3 +196,34 @@ async def test_a_removed_device_needs_an_operator(cloud: Running, device: Device
     await refuse(device.register(), 409, "device-deleted")
     await cloud.ok("POST", f"/api/v1/devices/{UUID}/reprovision", who="operator")
     assert await device.poll(await device.joined()) == 200
+
+
+async def test_a_removed_device_that_returns_leaves_its_old_key_behind(
+    cloud: Running, device: Device
+) -> None:
+    stolen = await device.joined()
+    assert await device.poll(stolen) == 200
+    await cloud.ok("DELETE", f"/api/v1/devices/{UUID}", who="operator")
+    assert await device.poll(stolen) == 410
+    await cloud.ok("POST", f"/api/v1/devices/{UUID}/reprovision", who="operator")
+    repaired = Device(cloud, device.key)
+
+    new = await repaired.joined()
+
+    assert await device.poll(stolen) == 401
+    cloud.clock.advance(s=60)
+    assert await device.poll(stolen) == 401
+    assert await repaired.poll(new) == 200
+
+
+async def test_a_farewell_that_comes_late_does_not_end_a_new_beginning(
+    cloud: Running, device: Device
+) -> None:
+    farewell = f"/api/v1/device/{UUID}/deprovision"
+    old = await device.joined()
+    assert (await cloud.ask("POST", farewell, key=old)).status_code == 204
+    assert (await cloud.ask("POST", farewell, key=old)).status_code == 204
+    new = await device.joined()
+
+    assert (await cloud.ask("POST", farewell, key=old)).status_code == 401
+    assert await device.poll(new) == 200

@@ -116,7 +116,8 @@ class Credentials:
                 code="device-deleted",
                 remedy="an operator may open it for a new registration",
             )
-        if row.revoked_at is not None and not leaving:
+        is_farewell = leaving and row.state == DeviceState.DEPROVISIONED
+        if row.revoked_at is not None and not is_farewell:
             raise _refused()
         if not row.is_active and not leaving:
             raise Forbidden("this device is switched off", code="device-inactive")

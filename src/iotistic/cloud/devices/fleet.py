@@ -96,6 +96,8 @@ class Fleet:
                 .where(devices.c.id == row.id)
                 .values(state=DeviceState.DELETED, reprovision_until=None, last_seen_at=now)
             )
+            # Who comes back through a window gets a new key: whoever held the old one is out.
+            await self._credentials.revoke_all(connection, row.id)
             await self._record(connection, caller, "device-removed", uuid)
 
     async def open_window(self, caller: Caller, uuid: str) -> dict[str, Any]:
