@@ -219,3 +219,26 @@ async def test_nothing_matches_when_nothing_is_stored() -> None:
 
     assert not await passwords.matches("nobody has this password", None)
     assert not await passwords.matches(PASSWORD, "not a hash")
+
+
+@pytest.mark.parametrize("change", ["password", "removed"])
+async def test_a_login_that_is_overtaken_by_a_change_does_not_begin(
+    cloud: Running, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    matches = Passwords.matches
+
+    async def slow(self: Passwords, password: str, stored: str | None) -> bool:
+        monkeypatch.setattr(Passwords, "matches", matches)
+        found = await matches(self, password, stored)
+        if change == "removed":
+            await cloud.ok("DELETE", "/api/v1/users/2", who="admin")
+        else:
+            body = {"oldPassword": PASSWORD, "newPassword": "battery horse correct"}
+            await cloud.ok("POST", "/api/v1/auth/change-password", body, who="operator")
+        return found
+
+    monkeypatch.setattr(Passwords, "matches", slow)
+
+    reply = await log_in(cloud, username="operator")
+
+    assert (reply.status_code, reply.json()["code"]) == (401, "wrong-login")

@@ -105,6 +105,10 @@ class Sessions:
             row = (await connection.execute(query)).one_or_none()
         matches = await self._passwords.matches(password, row.password_hash if row else None)
         async with self._database.write() as connection:
+            if row is not None and matches:
+                # The password may have been changed, or the user removed, while it was checked.
+                same = query.where(users.c.password_hash == row.password_hash)
+                matches = (await connection.execute(same)).one_or_none() is not None
             if row is None or not matches:
                 await self._audit.record(
                     connection,
