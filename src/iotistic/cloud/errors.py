@@ -111,6 +111,8 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         message, code, details = "something went wrong here, not on your side", "internal", {}
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("request failed", exc_info=error, extra={"request_id": request_id})
+    elif status is HTTPStatus.SERVICE_UNAVAILABLE:
+        _log.warning("request not served", extra={"request_id": request_id, "reason": message})
     body: dict[str, Any] = {
         "error": status.phrase,
         "message": message,

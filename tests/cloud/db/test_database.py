@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text
 
-from iotistic.cloud.db.database import Database
+from iotistic.cloud.db import database as database_module
+from iotistic.cloud.db.database import Database, DatabaseUnavailable
 from iotistic.cloud.db.tables import facts
 from tests.cloud.running import url_of
 
@@ -40,6 +41,29 @@ async def test_a_write_that_fails_leaves_nothing(store: Database) -> None:
 
     async with store.read() as connection:
         assert (await connection.execute(select(facts).where(facts.c.name == "a"))).first() is None
+
+
+async def test_nobody_waits_in_line_without_end(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_S", 0.1)
+
+    async with store.write(), asyncio.timeout(5):
+        with pytest.raises(DatabaseUnavailable, match="busy"):
+            async with store.write():
+                pass
+
+    async with store.write():
+        pass  # the one who gave up holds no place
+
+
+async def test_why_it_does_not_answer_is_said(store: Database) -> None:
+    async with store.write() as connection:
+        await connection.execute(text("PRAGMA query_only=ON"))
+
+    with pytest.raises(DatabaseUnavailable, match="readonly database"):
+        async with store.write() as connection:
+            await connection.execute(insert(facts).values(name="a", value="canary"))
 
 
 async def test_writers_that_read_first_do_not_collide(store: Database, database: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -64,7 +65,7 @@ class Database:
         """
         async with AsyncExitStack() as stack:
             if self._turn is not None:
-                await stack.enter_async_context(self._turn)
+                await self._in_line(stack, self._turn)
             try:
                 connection = await stack.enter_async_context(self._engine.connect())
                 await connection.execution_options(**{WRITES: True})
@@ -72,6 +73,14 @@ class Database:
                     yield connection
             except OperationalError as error:
                 raise _unavailable(error) from error
+
+    async def _in_line(self, stack: AsyncExitStack, turn: asyncio.Lock) -> None:
+        # Each of those before us may wait that long for another process: not one after the other.
+        try:
+            async with asyncio.timeout(BUSY_TIMEOUT_S):
+                await stack.enter_async_context(turn)
+        except TimeoutError as error:
+            raise DatabaseUnavailable("the database is busy", retry_after_s=2) from error
 
     async def ping(self) -> None:
         """Return when the database answers. Raises DatabaseUnavailable."""
@@ -84,10 +93,10 @@ class Database:
 
 
 def _unavailable(error: OperationalError) -> DatabaseUnavailable:
-    # The driver's text may quote the statement and its values: it stays in the chain, for us.
-    return DatabaseUnavailable(
-        f"the database does not answer ({type(error.orig).__name__})", retry_after_s=2
-    )
+    # Another driver's text may quote the statement and its values: it stays in the chain, for us.
+    is_sqlite = isinstance(error.orig, sqlite3.OperationalError)
+    reason = str(error.orig) if is_sqlite else type(error.orig).__name__
+    return DatabaseUnavailable(f"the database does not answer: {reason}", retry_after_s=2)
 
 
 def prepare_sqlite(engine: Engine) -> None:
