@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import zlib
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import httpx
 import pytest
 
-from iotistic.cloud.db.database import Database
+from iotistic.cloud.db.database import Database, DatabaseUnavailable
 from tests.cloud.running import UUID, Running
 
 STATE = "/api/v1/device/state"
 MB = 1024 * 1024
+_PACKER = zlib.compressobj(wbits=31)
+# A head and a block of gzip from which nothing comes, as often as it is repeated.
+EMPTY_BLOCK = (_PACKER.flush(zlib.Z_SYNC_FLUSH), b"\x00\x00\x00\xff\xff")
 
 
 @pytest.fixture
@@ -63,6 +68,19 @@ async def test_our_own_mistakes_tell_the_caller_nothing(
     }
 
 
+async def test_why_a_request_was_not_served_is_in_the_log(
+    cloud: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(_: Database) -> None:
+        raise DatabaseUnavailable("database or disk is full")
+
+    monkeypatch.setattr(Database, "ping", full)
+    reply = await cloud.ask("GET", "/ready")
+
+    assert reply.status_code == 503
+    assert [vars(record).get("reason") for record in caplog.records] == ["database or disk is full"]
+
+
 async def test_10_mb_are_read_and_one_byte_more_is_not(cloud: Running, key: str) -> None:
     head = b'{"' + UUID.encode() + b'":{"version":1,"x":"'
     fits = head + b"x" * (10 * MB - len(head) - 3) + b'"}}'
@@ -103,6 +121,71 @@ async def test_broken_gzip_is_a_400(cloud: Running, key: str, content: bytes) ->
 
     assert reply.status_code == 400
     assert_in_form(reply, "invalid-field")
+
+
+async def log_in_with(
+    cloud: Running, messages: Iterator[Any], *headers: tuple[bytes, bytes]
+) -> int:
+    """The status of a login whose body arrives as these messages."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {"type": "http", "method": "POST", "path": "/api/v1/auth/login"}
+    scope |= {"headers": headers, "query_string": b""}
+    await cloud.cloud.app(scope, cast("Any", receive), send)
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize(
+    ("start", "more", "status"),
+    [
+        pytest.param(gzip.compress(b"{}"), b"x" * 1000, 400, id="something behind"),
+        pytest.param(EMPTY_BLOCK[0], EMPTY_BLOCK[1] * 10_000, 413, id="inflates to nothing"),
+    ],
+)
+async def test_gzip_without_end_is_not_read_to_the_end(
+    cloud: Running, start: bytes, more: bytes, status: int
+) -> None:
+    chunks = itertools.chain([start], itertools.repeat(more, 100))
+    messages = ({"type": "http.request", "body": body, "more_body": True} for body in chunks)
+
+    assert await log_in_with(cloud, messages, (b"content-encoding", b"gzip")) == status
+
+    assert sum(1 for _ in messages) > 90
+
+
+async def test_who_hangs_up_in_the_middle_is_no_error_of_ours(
+    cloud: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = {"type": "http.request", "body": b"{", "more_body": True}
+
+    assert await log_in_with(cloud, iter([begun, {"type": "http.disconnect"}])) == 408
+
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("body", [b'{"password": "canary"', b'{"password": "canary\\ud800"}'])
+async def test_a_broken_body_is_not_shown_again(cloud: Running, body: bytes) -> None:
+    reply = await cloud.ask("POST", "/api/v1/auth/login", content=body)
+
+    assert reply.status_code == 400
+    assert "canary" not in reply.text
+
+
+@pytest.mark.parametrize("number", ["9" * 30, "-" + "9" * 30])
+@pytest.mark.parametrize("path", ["users/", f"devices/{UUID}/target-state/history/"])
+async def test_a_number_beyond_all_databases_is_not_there(
+    cloud: Running, key: str, path: str, number: str
+) -> None:
+    reply = await cloud.ask("GET", f"/api/v1/{path}{number}", who="admin")
+
+    assert reply.status_code == 404
+    assert reply.json()["code"] in {"no-such-user", "no-such-version"}
 
 
 NO_OBJECTS = {

@@ -11,6 +11,7 @@ from typing import Any
 
 from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.exceptions import InternalServerException
 
 from iotistic.cloud.errors import TooLarge, TooSlow
 from iotistic.model.errors import InvalidField
@@ -33,14 +34,22 @@ async def read_json(request: AnyRequest, *, bytes_max: int = SMALL_BODY_BYTES_MA
     """
     data = await _read(request, bytes_max)
     if len(data) < _OFF_LOOP_FROM_BYTES:
-        return decode_json(data, bytes_max=bytes_max)
-    return await asyncio.to_thread(decode_json, data, bytes_max=bytes_max)
+        return _decoded(data, bytes_max)
+    return await asyncio.to_thread(_decoded, data, bytes_max)
 
 
 async def read_object(request: AnyRequest, *, bytes_max: int = SMALL_BODY_BYTES_MAX) -> Any:
     """`read_json`, where an empty body counts as an object without fields."""
     data = await _read(request, bytes_max)
-    return decode_json(data, bytes_max=bytes_max) if data else {}
+    return _decoded(data, bytes_max) if data else {}
+
+
+def _decoded(data: bytes, bytes_max: int) -> Any:
+    try:
+        return decode_json(data, bytes_max=bytes_max)
+    except InvalidField as error:
+        # Bodies hold passwords and keys, and an answer may end in somebody's log.
+        raise InvalidField("body", expected=error.expected, secret=True) from error
 
 
 async def drain(request: AnyRequest, *, bytes_max: int) -> None:
@@ -65,6 +74,9 @@ async def _in_time() -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise TooSlow(f"the body did not arrive within {READ_TIMEOUT_S:.0f} s") from error
+    except InternalServerException as error:
+        # What the framework calls its own failure: the caller has hung up. Nobody reads the answer.
+        raise TooSlow("the connection ended before the body did", code="cut-off") from error
 
 
 async def _read_body(request: AnyRequest, bytes_max: int) -> bytes:
@@ -86,12 +98,16 @@ async def _read_body(request: AnyRequest, bytes_max: int) -> bytes:
 
 async def _read_gzip(request: AnyRequest, bytes_max: int) -> bytes:
     inflate = zlib.decompressobj(wbits=_INFLATE_WINDOW)
-    whole = bytearray()
+    whole, packed = bytearray(), 0
     try:
         async for chunk in request.stream():
+            packed += len(chunk)
             whole += inflate.decompress(chunk, bytes_max - len(whole) + 1)
-            if len(whole) > bytes_max:
+            # A stream may go on for ever and inflate to nothing.
+            if max(len(whole), packed) > bytes_max:
                 raise _too_large(bytes_max)
+            if inflate.unused_data:
+                break
     except zlib.error as error:
         raise InvalidField("body", expected="gzip, as Content-Encoding says") from error
     if not inflate.eof or inflate.unused_data:

@@ -253,6 +253,19 @@ async def test_unreadable_payloads_end_in_429(cloud: Running, device: Device) ->
     assert (await elsewhere.register()).status_code == 200
 
 
+async def test_what_was_encrypted_is_never_shown(device: Device) -> None:
+    answer = await device.exchanged()
+    public = load_pem_public_key(answer["apiPublicKey"].encode())
+    assert isinstance(public, RSAPublicKey)
+    # Such as the content key of a message that somebody wrote down.
+    recorded = literal_cipher(b"a key of another message", public)
+
+    reply = await device.send({"encryptedPayload": recorded})
+
+    assert reply.status_code == 400
+    assert "another message" not in reply.text
+
+
 async def test_what_happened_is_in_the_audit_log_without_secrets(
     cloud: Running, device: Device
 ) -> None:

@@ -29,7 +29,7 @@ from iotistic.cloud.provisioning.exchange import KeyExchange
 from iotistic.cloud.provisioning.keys import InvalidProvisioningKey, ProvisioningKeys
 from iotistic.cloud.provisioning.refusals import Refusals
 from iotistic.model import jose
-from iotistic.model.errors import Conflict
+from iotistic.model.errors import Conflict, InvalidField
 from iotistic.model.provisioning import (
     RegisterRequest,
     RegistrationPlaintext,
@@ -122,7 +122,11 @@ class Registrar:
             plaintext = await self._decryption.decrypt(request)
         except jose.BadPayload as error:
             await self._refusals.refuse(error, limit=PAYLOAD, uuid="", address=address)
-        raw = decode_json(plaintext, at="payload", bytes_max=PLAINTEXT_BYTES_MAX)
+        try:
+            raw = decode_json(plaintext, at="payload", bytes_max=PLAINTEXT_BYTES_MAX)
+        except InvalidField as error:
+            # What was found is what was encrypted. It may be a part of somebody else's message.
+            raise InvalidField("payload", expected=error.expected, secret=True) from error
         return parse_registration(raw)
 
     async def _admit(

@@ -26,7 +26,7 @@ from iotistic.cloud.targets.version import (
     new_epoch_id,
     nothing_yet,
 )
-from iotistic.model.canonical import canonical_json
+from iotistic.model.canonical import INTEGER_MAX, canonical_json
 from iotistic.model.errors import Conflict, NotFound
 
 VERSIONS_KEPT = 100
@@ -201,10 +201,12 @@ class Targets:
     async def _version(
         self, connection: AsyncConnection, device_id: int, version: int
     ) -> dict[str, Any]:
-        query = select(target_versions.c.body_sealed).where(
-            target_versions.c.device_id == device_id, target_versions.c.version == version
-        )
-        row = (await connection.execute(query)).one_or_none()
+        row = None
+        if abs(version) <= INTEGER_MAX:  # a path names any number, a database holds 64 bits
+            query = select(target_versions.c.body_sealed).where(
+                target_versions.c.device_id == device_id, target_versions.c.version == version
+            )
+            row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise NotFound(
                 f"there is no version {version} of this target, or it is no longer kept",
