@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -192,6 +192,11 @@ class Connection:
             f"no container engine answers at {self._host.url}",
             remedy="start Docker, or set DOCKER_HOST",
         )
+
+
+def filters(**wanted: Sequence[str]) -> str:
+    """The parameter `filters` of listings and events."""
+    return msgspec.json.encode(wanted).decode()
 
 
 def decode(content: bytes, kind: type[T], *, what: str) -> T:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
-import msgspec
-
-from iotistic.engines.docker.connection import Connection
+from iotistic.engines.docker.connection import Connection, filters
 from iotistic.engines.docker.creation import create_container
 from iotistic.engines.docker.credentials import registry_logins
 from iotistic.engines.docker.deadlines import LIST_S
@@ -55,7 +53,7 @@ class DockerEngine:
         self._connection = Connection(host or DockerHost())
         self._objects = Objects(self._connection, uuid)
         self._lifecycle = Lifecycle(self._connection)
-        self._ours = _filters(label=[f"{LABEL_DEVICE}={uuid}"])
+        self._ours = filters(label=[f"{LABEL_DEVICE}={uuid}"])
 
     @classmethod
     def from_environment(cls, uuid: str, environment: Mapping[str, str]) -> DockerEngine:
@@ -166,7 +164,3 @@ class DockerEngine:
             return await self._connection.fetch("GET", path, params=params, within_s=LIST_S)
         except EngineAnswer as answer:
             raise general(answer, f"list {path}") from answer
-
-
-def _filters(**wanted: list[str]) -> str:
-    return msgspec.json.encode(wanted).decode()

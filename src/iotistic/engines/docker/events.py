@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import msgspec
 
-from iotistic.engines.docker.connection import Connection, decode
+from iotistic.engines.docker.connection import Connection, decode, filters
 from iotistic.engines.docker.deadlines import LIST_S
 from iotistic.engines.docker.errors import EngineAnswer, general
 from iotistic.engines.docker.lines import next_line
@@ -41,14 +41,11 @@ class _Event(msgspec.Struct):
 
 async def follow_events(connection: Connection, uuid: str) -> AsyncGenerator[EngineEvent, None]:
     """Events of this device's containers, until the stream breaks, which raises."""
-    wanted = {
-        "type": ["container"],
-        "event": list(_ACTIONS),
-        "label": [f"{LABEL_DEVICE}={uuid}"],
-    }
-    params = {"filters": msgspec.json.encode(wanted).decode()}
+    ours = filters(type=["container"], event=_ACTIONS, label=[f"{LABEL_DEVICE}={uuid}"])
     try:
-        async with connection.stream("GET", "events", params=params, within_s=LIST_S) as response:
+        async with connection.stream(
+            "GET", "events", params={"filters": ours}, within_s=LIST_S
+        ) as response:
             while line := await next_line(response, "events"):
                 event = decode(line, _Event, what="an event")
                 yield EngineEvent(kind=event.Type, action=event.Action, id=event.Actor.ID)

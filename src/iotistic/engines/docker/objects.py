@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from iotistic.engines.docker.connection import Connection, decode
+from iotistic.engines.docker.connection import Connection, decode, filters
 from iotistic.engines.docker.deadlines import LIST_S, MUTATE_S
 from iotistic.engines.docker.errors import EngineAnswer, general, network_error
 from iotistic.model.errors import Refused
@@ -81,12 +81,12 @@ class Objects:
             await self._delete(path, f"remove volume {name}")
 
     async def _networks(self, name: str) -> list[_Labelled]:
-        label = {"label": [f"{LABEL_DEVICE}={self._uuid}"]}
+        ours = filters(label=[f"{LABEL_DEVICE}={self._uuid}"])
         try:
             content = await self._connection.fetch(
                 "GET",
                 "networks",
-                params={"filters": msgspec.json.encode(label).decode()},
+                params={"filters": ours},
                 within_s=LIST_S,
             )
         except EngineAnswer as answer:

@@ -155,7 +155,7 @@ class Daemon:
                 self.state.volumes.setdefault(dict(request.volumes)[mount.source], {})
         wanted = [name for name, _ in request.networks]
         container = self._container(request, labels, image)
-        container.networks = wanted[:networks] or _implied(request.spec.network_mode)
+        container.networks = wanted[:networks] or [request.spec.network_mode or "bridge"]
         self.state.containers[container.id] = container
         self._happened("create", container)
         return container.id
@@ -299,12 +299,6 @@ class Daemon:
         device = container.labels.get(LABEL_DEVICE, "")
         event = SimulatedEvent(self.state.counter, device, action, container.id)
         self.state.events = [*self.state.events, event][-_EVENTS_MAX:]
-
-
-def _implied(network_mode: str | None) -> list[str]:
-    if network_mode is None or network_mode == "default":
-        return ["bridge"]
-    return [] if network_mode.startswith("container:") else [network_mode]
 
 
 def _restarts(container: SimulatedContainer, *, engine_started: bool = False) -> bool:
