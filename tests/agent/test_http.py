@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import ssl
@@ -89,6 +90,25 @@ async def test_unchanged_is_no_error_and_has_no_body() -> None:
 
     assert reply.unchanged
     assert reply.body is None
+
+
+@pytest.mark.parametrize("etag", ['"\x01\x7f"', '"\xe9"', '"' + "e" * 7000 + '"', ""])
+async def test_an_etag_that_could_not_be_sent_back_is_none(etag: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: {etag}\r\n"
+    reply = f"{head}Content-Length: 2\r\nConnection: close\r\n\r\n{{}}".encode("latin-1")
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, client(f"http://127.0.0.1:{port}") as http:
+        assert (await http.request("GET", "/x")).etag is None
+        # One that an earlier agent took and kept is left out.
+        assert (await http.request("GET", "/x", if_none_match=etag)).status == 200
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413, 422])

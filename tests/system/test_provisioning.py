@@ -106,6 +106,9 @@ def test_a_factory_reset_leaves_nothing_and_makes_another_device(site: Site) -> 
     site.until_states(web="running")
     preview = site.agent.call("GET", "/v1/factory-reset")
     assert [c["serviceName"] for c in preview["containers"]] == ["web"]
+    access = site.agent.folder / "api-token"
+    assert str(access) in preview["files"]
+    let_in = access.read_text()
 
     site.agent.call("POST", "/v1/factory-reset", {"confirm": old})
 
@@ -119,3 +122,4 @@ def test_a_factory_reset_leaves_nothing_and_makes_another_device(site: Site) -> 
     new = wait_for("a new identity", another, 60)
     assert site.outside.containers(old) == {}
     assert new != old
+    wait_for("another token", lambda: access.exists() and access.read_text() != let_in or None)

@@ -20,6 +20,7 @@ from typing import Any
 
 from iotistic import __version__
 from iotistic.agent.api import DeviceAPI, Rooms
+from iotistic.agent.api.endpoint_files import ACCESS_FILE
 from iotistic.agent.clock import Clock
 from iotistic.agent.host.machine import machine_hash
 from iotistic.agent.host.service_manager import sd_notify
@@ -149,6 +150,7 @@ class DeviceAgent:
             settings=provisioning_settings,
             on_change=identity_changed,
             on_reset=running.restart,
+            access_file=_state_dir(settings) / ACCESS_FILE,
             traffic=traffic,
         )
         current = CurrentState(
@@ -184,7 +186,7 @@ class DeviceAgent:
         database: Path = settings.value("DATABASE_PATH").absolute()
         running.process = AgentProcess(
             engine_kind=settings.value("CONTAINER_ENGINE"),
-            state_dir=(settings.value("STATE_DIR") or database.parent).absolute(),
+            state_dir=_state_dir(settings),
             database_path=database,
             started_at_ms=started_at_ms,
             started_s=started_s,
@@ -311,6 +313,11 @@ def _after(first: Run, then: Run) -> Run:
         await then()
 
     return both
+
+
+def _state_dir(settings: Settings) -> Path:
+    chosen: Path = settings.value("STATE_DIR") or settings.value("DATABASE_PATH").absolute().parent
+    return chosen.absolute()
 
 
 def _engine(settings: Settings, uuid: str, folder: Path, clock: Clock) -> Engine:

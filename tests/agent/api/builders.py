@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from iotistic.agent.api import DeviceAPI, Rooms
+from iotistic.agent.api.endpoint_files import ACCESS_FILE
 from iotistic.agent.host.crypto_operations import OPERATIONS
 from iotistic.agent.http import CloudHttp
 from iotistic.agent.logs import LogBook
@@ -174,6 +175,7 @@ async def device(
             settings=ProvisioningSettings(machine_hash="m" * 64),
             on_change=lambda: None,
             on_reset=lambda: None,
+            access_file=folder / ACCESS_FILE,
             crypto=crypto,
         )
         reconciler = StateReconciler(

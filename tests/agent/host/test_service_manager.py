@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iotistic.agent.host.service_manager import sd_notify, watchdog_interval_s
+from iotistic.agent.host.service_manager import sd_notify
 
 
 def test_the_state_arrives_at_the_managers_socket(tmp_path: Path) -> None:
@@ -31,20 +31,3 @@ def test_the_abstract_namespace_works_too() -> None:
 )
 def test_nobody_there_is_no_failure(environment: dict[str, str]) -> None:
     assert not sd_notify("READY=1", environment)
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({"WATCHDOG_USEC": "60000000"}, 30.0),
-        ({"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": str(os.getpid())}, 30.0),
-        ({"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1"}, None),
-        ({"WATCHDOG_USEC": "0"}, None),
-        ({"WATCHDOG_USEC": "soon"}, None),
-        ({}, None),
-    ],
-)
-def test_the_watchdog_is_fed_twice_as_often_as_it_asks(
-    environment: dict[str, str], expected: float | None
-) -> None:
-    assert watchdog_interval_s(environment) == expected

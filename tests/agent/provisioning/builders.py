@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -157,6 +159,7 @@ class Device:
             settings=self.settings,
             on_change=self._changed.set,
             on_reset=self._was_reset,
+            access_file=Path(tempfile.gettempdir()) / "no-such-token",
             crypto=crypto,
         )
         return self.manager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
@@ -232,7 +233,9 @@ class TestAFactoryReset:
         assert [c.name for c in plan.containers] == ["shop_web_web-9f0c1f2e"]
         assert plan.networks == ("1001_default-9f0c1f2e",)
         assert plan.volumes == ("1001_data-9f0c1f2e",)
-        assert plan.files == ("device.sqlite", "identity.json")
+        assert [Path(file).name for file in plan.files] == [
+            *("device.sqlite", "identity.json", "no-such-token")
+        ]
         assert plan.identity
         assert plan.uuid == UUID
         kept = await device.manager.describe_reset(keep_volumes=True, keep_identity=True)

@@ -45,6 +45,7 @@ async def life(
             settings=settings,
             on_change=changed.set,
             on_reset=changed.set,
+            access_file=path.with_name("api-token"),
         )
         running = asyncio.ensure_future(manager.run())
         try:

@@ -26,11 +26,3 @@ def sd_notify(state: str, environment: Mapping[str, str] = os.environ) -> bool:
     except OSError:
         return False
     return True
-
-
-def watchdog_interval_s(environment: Mapping[str, str] = os.environ) -> float | None:
-    """How often "WATCHDOG=1" should be sent: half of what the manager allows; None: not at all."""
-    allowed_us = environment.get("WATCHDOG_USEC", "")
-    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
-        return None
-    return int(allowed_us) / 2_000_000 if allowed_us.isdecimal() and int(allowed_us) else None

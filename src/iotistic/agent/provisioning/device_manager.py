@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Protocol
 from uuid import uuid4
@@ -15,6 +16,7 @@ from uuid import uuid4
 from iotistic.agent.clock import Clock
 from iotistic.agent.endpoint import parse_endpoint
 from iotistic.agent.host.crypto_child import in_child
+from iotistic.agent.host.files import remove_durably
 from iotistic.agent.http import Traffic
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.provisioning import decisions, factory_reset, transitions
@@ -53,6 +55,7 @@ class DeviceManager:
 
     `run` works in the background; the methods store a wish and wake it. `on_change` is called
     whenever the identity changed, `on_reset` when a reset is done and the agent should start anew.
+    `access_file` lets its holder in on this machine; the next owner gets another one.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class DeviceManager:
         settings: ProvisioningSettings,
         on_change: Callable[[], None],
         on_reset: Callable[[], None],
+        access_file: Path,
         crypto: Crypto = in_child,
         traffic: Traffic | None = None,
     ) -> None:
@@ -76,6 +80,7 @@ class DeviceManager:
         self._settings = settings
         self._on_change = on_change
         self._on_reset = on_reset
+        self._access_file = access_file
         self._database_was_missing = store.database_was_missing
         self._crypto = crypto
         self._membership = Membership(
@@ -230,12 +235,13 @@ class DeviceManager:
         self, *, keep_volumes: bool = False, keep_identity: bool = False
     ) -> ResetPlan:
         """List what a factory reset would remove. Raises EngineUnavailable."""
-        return await factory_reset.describe(
+        found = await factory_reset.describe(
             self._engine,
             self._store,
             ResetOptions(keep_volumes=keep_volumes, keep_identity=keep_identity),
             provisioned=decisions.is_joined(self._store.identity),
         )
+        return replace(found, files=(*found.files, str(self._access_file)))
 
     async def factory_reset(
         self, confirm: str, *, keep_volumes: bool = False, keep_identity: bool = False
@@ -330,6 +336,8 @@ class DeviceManager:
         gone = transitions.left(
             identity, offered=self._settings.api_key, now_ms=self._clock.wall_ms()
         )
+        # Before the wipe, which ends the journal: killed in between, the reset goes on from here.
+        await asyncio.to_thread(remove_durably, self._access_file)
         await self._store.wipe(
             keep_identity=options.keep_identity, spent_key_hash=gone.spent_key_hash
         )
