@@ -17,7 +17,7 @@ from iotistic.cli.__main__ import run
 from iotistic.cli.failure import ExitCode
 from tests.cli import answers
 from tests.cli.scripted_server import Answer, Asked, Script, tcp_server, unix_server
-from tests.cli.test_fleet_devices_keys import KEY, device
+from tests.cli.test_fleet_devices_keys import KEY, REPORT, device
 from tests.cli.test_fleet_target import saved
 from tests.cli.test_reset_identity_config import ENDPOINTS, PREVIEW, identity, setting
 
@@ -47,8 +47,9 @@ COMMANDS: dict[str, Any] = {
     "identity renew -y": identity(status="renewing"),
     "fleet whoami": {"username": "ada", "role": "admin"},
     "fleet devices list": {"devices": [device()]},
-    "fleet devices show pump-3": {**device(), "devices": [device()]},
-    f"fleet devices show {answers.UUID}": device(),
+    "fleet devices show pump-3": {**device(), "devices": [device()], **REPORT},
+    f"fleet devices show {answers.UUID}": {**device(), **REPORT},
+    f"fleet devices report {answers.UUID}": REPORT,
     "fleet keys list": {"keys": [KEY]},
     "fleet keys create": {**KEY, "key": "k", "command": "c"},
     f"fleet target get {answers.UUID}": saved(),

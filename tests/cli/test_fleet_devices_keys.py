@@ -41,6 +41,42 @@ def device(**changes: Any) -> dict[str, Any]:
     }
 
 
+REPORT: dict[str, Any] = {
+    "apps": {
+        "1001": {
+            "appId": 1001,
+            "appName": "shop",
+            "verdict": "waiting",
+            "reason": "db: no such image",
+            "servicesSettled": 1,
+            "servicesTotal": 2,
+            "services": [
+                {"serviceName": "web", "state": "running", "status": "running"},
+                {"serviceName": "db", "state": "running", "error": {"message": "no such image"}},
+            ],
+        },
+        "2": {"appId": 2, "appName": "old", "services": [{"serviceName": "x", "status": "exited"}]},
+    },
+    "config": {},
+    "version": 7,
+    "system_info": {"warnings": [{"code": "unknown-field", "message": "apps.1001.port"}]},
+    "reported_at": datetime.fromtimestamp(answers.before(7500) / 1000, UTC).isoformat(),
+}
+REPORTED = (
+    "reported 2 h 5 min ago",
+    "",
+    "APP   NAME  STATE    SERVICES  WHY",
+    "1001  shop  waiting  1 of 2    db: no such image",
+    "",
+    "APP   SERVICE  WANTED   IS       ERROR",
+    "1001  web      running  running  -",
+    "1001  db       running  none     no such image",
+    "2     x        gone     exited   -",
+    "",
+    "warning: apps.1001.port (unknown-field)",
+)
+
+
 @pytest.fixture
 def cloud(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
     """A scripted cloud with two devices, in which somebody is logged in."""
@@ -48,6 +84,7 @@ def cloud(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
     other = device(id=18, uuid=OTHER, deviceName="pump-4", lastSeenAt=None, isActive=False)
     script.on("GET", "/api/v1/devices", {"count": 2, "devices": [device(), other]})
     script.on("GET", f"/api/v1/devices/{answers.UUID}", device())
+    script.on("GET", f"/api/v1/devices/{answers.UUID}/current-state", REPORT)
     with tcp_server(script) as port:
         monkeypatch.setenv("IOTISTIC_CLOUD_URL", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("IOTISTIC_CLOUD_TOKEN", "t")
@@ -87,6 +124,22 @@ def test_ways_to_name_a_device(iotctl: Iotctl, cloud: Script, named: str) -> Non
 
     assert said.code == 0
     assert said.out.startswith(f"link            online\nuuid            {answers.UUID}\n")
+
+
+def test_what_a_device_reported_is_shown_with_it(iotctl: Iotctl, cloud: Script) -> None:
+    assert iotctl("fleet", "devices", "show", "17").out.endswith("\n\n" + lines(*REPORTED))
+    assert iotctl("fleet", "devices", "report", "17").out == lines(*REPORTED)
+    assert iotctl("fleet", "devices", "report", "17", "--json").document == REPORT
+
+
+def test_a_device_may_not_have_reported_yet(iotctl: Iotctl, cloud: Script) -> None:
+    nothing = Answer(404, {"error": "Not Found", "message": "no", "code": "no-report-yet"})
+    cloud.on("GET", f"/api/v1/devices/{answers.UUID}/current-state", nothing)
+
+    said = iotctl("fleet", "devices", "show", "17")
+
+    assert (said.code, said.out.splitlines()[-1]) == (0, "has not reported yet")
+    assert iotctl("fleet", "devices", "report", "17").code == 4
 
 
 def test_a_beginning_that_fits_two_is_2_and_names_them(iotctl: Iotctl, cloud: Script) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import click
 
+from iotistic.cli.commands.fleet_report import last_report, show_report
 from iotistic.cli.commands.status import worded
 from iotistic.cli.failure import ExitCode, Failure
 from iotistic.cli.http_client import HttpClient, Reply, unknown_form
@@ -86,14 +87,31 @@ def _link(device: dict[str, Any]) -> Cell:
 @_device
 @click.pass_obj
 def show(session: Session, device: str) -> None:
-    """Everything about one device."""
+    """Everything about one device, and what it last reported."""
     cloud = session.cloud
-    reply = cloud.json("GET", f"/devices/{find_device(cloud, device)}")
+    uuid = find_device(cloud, device)
+    reply = cloud.json("GET", f"/devices/{uuid}")
 
     def render(found: dict[str, Any]) -> None:
         _show(session, found)
+        session.out.line()
+        if (report := last_report(cloud, uuid)) is None:
+            session.out.line("has not reported yet")
+        else:
+            show_report(session.out, report.json(), session.now_ms)
 
     session.out.show(reply, render)
+
+
+@devices.command()
+@_device
+@click.pass_obj
+def report(session: Session, device: str) -> None:
+    """What a device last reported: its apps and services."""
+    cloud = session.cloud
+    uuid = find_device(cloud, device)
+    reply = cloud.json("GET", f"/devices/{uuid}/current-state")
+    session.out.show(reply, lambda found: show_report(session.out, found, session.now_ms))
 
 
 def _show(session: Session, found: dict[str, Any]) -> None:
