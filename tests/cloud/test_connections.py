@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -21,7 +22,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 async def app(scope: Any, receive: Any, send: Any) -> None:
     if scope["path"] == "/slow":
         await asyncio.sleep(0.4)
-    while (await receive()).get("more_body"):
+    while scope["path"] != "/refused" and (await receive()).get("more_body"):
         pass
     headers = [(b"content-length", b"2")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -30,7 +31,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def streams(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Streams]:
-    monkeypatch.setattr(connections, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connections, "TIMEOUT_S", 0.2)
     config = uvicorn.Config(app, http=BoundedHttp, log_config=None, lifespan="off")
     state = ServerState()
     loop = asyncio.get_running_loop()
@@ -75,6 +76,29 @@ async def test_a_head_has_time_limits_and_a_body_has_others(streams: Streams) ->
     writer.write(b"POST / HTTP/1.1\r\nHost: cloud\r\nContent-Length: 2\r\n\r\n")
     await asyncio.sleep(0.4)
     writer.write(b"{}")
+
+    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+
+
+async def test_the_rest_of_a_refused_body_is_not_taken_for_ever(streams: Streams) -> None:
+    reader, writer = streams
+    writer.write(b"POST /refused HTTP/1.1\r\nHost: cloud\r\nContent-Length: 99999\r\n\r\n{")
+    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(5):
+            while not writer.is_closing():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+
+async def test_the_rest_of_a_refused_body_may_come_before_the_next_request(
+    streams: Streams,
+) -> None:
+    reader, writer = streams
+    writer.write(b"POST /refused HTTP/1.1\r\nHost: cloud\r\nContent-Length: 2\r\n\r\n{")
+    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+    writer.write(b"}" + GET)
 
     assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
 

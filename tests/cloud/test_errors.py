@@ -36,8 +36,9 @@ def assert_in_form(reply: httpx.Response, code: str) -> None:
     assert "Traceback" not in reply.text
 
 
-async def test_a_path_that_is_not_there(cloud: Running) -> None:
-    reply = await cloud.ask("GET", "/nowhere")
+@pytest.mark.parametrize("path", ["/nowhere", "/api/schema/nowhere"])
+async def test_a_path_that_is_not_there(cloud: Running, path: str) -> None:
+    reply = await cloud.ask("GET", path)
 
     assert reply.status_code == 404
     assert_in_form(reply, "not-found")

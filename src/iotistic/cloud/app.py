@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
-from litestar import Litestar, Router
+from litestar import Litestar, Response, Router
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -213,7 +215,12 @@ def _application(services: Mapping[str, object], guardian: Guardian) -> Litestar
                     ),
                 }
             ),
-            openapi_router=Router("/api/schema", route_handlers=[], opt={"access": Access.PUBLIC}),
+            openapi_router=Router(
+                "/api/schema",
+                route_handlers=[],
+                opt={"access": Access.PUBLIC},
+                after_request=_in_our_form,
+            ),
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         # Bodies are read, inflated and limited in `requests`.
@@ -221,6 +228,13 @@ def _application(services: Mapping[str, object], guardian: Guardian) -> Litestar
         logging_config=None,
         debug=False,
     )
+
+
+def _in_our_form(response: Response[Any]) -> Response[Any]:
+    # Beside the schema the framework has a page of its own for what is not there.
+    if response.status_code == HTTPStatus.NOT_FOUND:
+        raise NotFoundException
+    return response
 
 
 def _handed(service: object) -> Provide:

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from iotistic.model.canonical import canonical_json
 
-HEAD_TIMEOUT_S = 30.0
+TIMEOUT_S = 30.0
 HEAD_BYTES_MAX = 64 * 1024
 PIPELINE_MAX = 16
 
@@ -29,7 +29,8 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head_is_open = False
         self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._body_is_open = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head is due from now on."""
@@ -58,15 +59,27 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a head."""
         self._head_is_open, self._head_bytes = True, 0
-        if self._head_timer is None:
+        if self._timer is None:
             self._start_timer()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is there; for the body others watch the clock."""
-        self._head_is_open = False
+        self._head_is_open, self._body_is_open = False, True
         self._stop_timer()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of a request is there."""
+        self._body_is_open = False
+        self._stop_timer()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """What is left of a body that was refused may still come, but not for ever."""
+        if self._body_is_open and self._timer is None:
+            self._start_timer()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP gets an answer in the same form as everything else."""
@@ -90,13 +103,13 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
 
     def _start_timer(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._too_late)
+        self._timer = self.loop.call_later(TIMEOUT_S, self._too_late)
 
     def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _too_late(self) -> None:
-        self._head_timer = None
+        self._timer = None
         self.transport.abort()
