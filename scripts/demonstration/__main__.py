@@ -19,10 +19,12 @@ from scripts.support.images import BusyboxMissing
 from scripts.support.private_docker import NoPrivateDocker, private_docker
 from scripts.support.programs import ProgramFailed
 
+_ABOUT = "A cloud, an agent and two services on this machine, in steps that say what they show."
+
 
 def main() -> int:
     """Tell the story; the exit code is 0 when every claim came true."""
-    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=_ABOUT)
     parser.add_argument(
         "--check",
         action="store_true",

@@ -185,6 +185,8 @@ class Story:
             self.cloud.start()
             self.cloud.ready()
             wait_for("the agent's next report", self._reported_all_running, 90)
+            # The agent reports and polls apart, and is online when both work.
+            wait_for("the agent to be online again", self._online, 90)
         _say("The agent has reported by itself.")
 
     def _show(self) -> None:
@@ -273,6 +275,10 @@ class Story:
         fresh = {seen.id for seen in self._containers().values()}
         reported = {service.get("containerId") for service in services}
         return True if fresh == reported else None
+
+    def _online(self) -> bool | None:
+        status = self.agent.call("GET", "/v1/status")
+        return True if status["cloud"]["state"] == "online" else None
 
 
 def _iotctl(*words: str, **environment: str) -> str:
