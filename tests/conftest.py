@@ -8,10 +8,15 @@ from contextlib import ExitStack
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 from scripts.support import images
 from scripts.support.engine_http import EngineHttp
 from scripts.support.private_docker import NoPrivateDocker, PrivateDocker, private_docker
+
+# A machine that does something else meanwhile makes no test fail: pytest has its own limit.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
 
