@@ -6,7 +6,7 @@ import re
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,11 +32,7 @@ class Counting:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            far = _connect(self._upstream)
-            for source, sink, count in ((near, far, True), (far, near, False)):
-                threading.Thread(
-                    target=self._pass_on, args=(source, sink, count), daemon=True
-                ).start()
+            threading.Thread(target=self._carry, args=(near,), daemon=True).start()
 
     def close(self) -> None:
         """Take no more connections; those there are end with their two sides."""
@@ -45,19 +41,20 @@ class Counting:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket, count: bool) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                if count:
-                    # A client sends a request's head in one piece, and these have small bodies.
-                    self.seen.update(
-                        f"{method.decode()} {path.decode('ascii', 'replace')}"
-                        for method, path in _REQUEST.findall(data)
-                    )
-                sink.sendall(data)
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+    def _carry(self, near: socket.socket) -> None:
+        """One connection, both ways, until both sides have ended."""
+        with near, _connect(self._upstream) as far:
+            back = threading.Thread(target=_pass_on, args=(far, near), daemon=True)
+            back.start()
+            _pass_on(near, far, self._count)
+            back.join()
+
+    def _count(self, data: bytes) -> None:
+        # A client sends a request's head in one piece, and the bodies here are small.
+        self.seen.update(
+            f"{method.decode()} {path.decode('ascii', 'replace')}"
+            for method, path in _REQUEST.findall(data)
+        )
 
 
 @contextmanager
@@ -69,6 +66,18 @@ def counting(folder: Path, upstream: str) -> Iterator[Counting]:
         yield between
     finally:
         between.close()
+
+
+def _pass_on(
+    source: socket.socket, sink: socket.socket, look: Callable[[bytes], None] = lambda _: None
+) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            look(data)
+            sink.sendall(data)
+    for end in (source, sink):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 def _connect(host: str) -> socket.socket:

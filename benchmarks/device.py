@@ -58,6 +58,12 @@ class Device:
 
         wait_for("the target", accepted)
 
+    def clear(self, timeout_s: float) -> None:
+        """Want nothing, and wait until nothing is left in the engine."""
+        self.set_services(0, "")
+        self.agent.until_settled(timeout_s=timeout_s)
+        wait_for("an empty engine", lambda: not self.engine.running(self.label) or None)
+
     def target(self) -> dict[str, Any]:
         """What the agent says of the target that it holds."""
         return self.agent.call("GET", "/v1/status")["target"] or {"version": None}

@@ -172,7 +172,8 @@ class Starts:
         query = urlencode({"filters": filters})
         self._connection.request("GET", f"/{API_VERSION}/events?{query}")
         self._response = self._connection.getresponse()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def next(self, timeout_s: float = 120.0) -> dict[str, Any]:
         """The next start."""
@@ -195,10 +196,12 @@ class Starts:
         if self._connection.sock is not None:
             with suppress(OSError):
                 self._connection.sock.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
+        self._response.close()
         self._connection.close()
 
     def _read(self) -> None:
-        with suppress(OSError, ValueError, AttributeError, http.client.HTTPException):
+        with suppress(OSError, ValueError, http.client.HTTPException):
             while line := self._response.readline():
                 self._events.put(json.loads(line))
 

@@ -12,6 +12,7 @@ from benchmarks.device import Device, bench_device
 from benchmarks.engine import bench_engine
 from benchmarks.outcome import Aim, Outcome, progress, run
 
+NAMES = ("idle_pss_mb", "idle_rss_mb", "idle_cpu_percent", "threads", "ready_s")
 SERVICES = 2
 _STARTS = 7
 
@@ -22,7 +23,7 @@ def main() -> int:
     parser.add_argument(
         "--seconds", type=float, default=60.0, help="how long the agent idles first (60)"
     )
-    return run("footprint", parser, bench)
+    return run(Outcome("footprint", NAMES), parser, bench)
 
 
 def bench(options: argparse.Namespace, outcome: Outcome) -> None:
@@ -47,9 +48,9 @@ def _idle(device: Device, idle_s: float, outcome: Outcome) -> None:
     pids = process.family(pid)
     outcome.figure("idle_pss_mb", process.memory_mb(pids), Aim(at_most=40.0))
     outcome.figure("idle_rss_mb", process.memory_mb(pids, "Rss"))
-    outcome.figure("threads", process.threads(pids))
     spent_ms = process.cpu_ms(pid) - cpu_before_ms
     outcome.figure("idle_cpu_percent", spent_ms / (idle_s * 1000) * 100)
+    outcome.figure("threads", process.threads(pids))
 
 
 def _ready_s(device: Device) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -24,9 +25,13 @@ class Aim:
 
 @dataclass(slots=True)
 class Outcome:
-    """The findings of the benchmark `name`, in the order they were made."""
+    """The findings of the benchmark `name`, in the order they were made.
+
+    `names` are those it may find, all of them explained in README.md.
+    """
 
     name: str
+    names: tuple[str, ...]
     figures: dict[str, float] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -34,13 +39,11 @@ class Outcome:
 
     def figure(self, name: str, value: float, aim: Aim | None = None) -> None:
         """A quantity; the end of its name is the unit."""
-        self.figures[name] = round(value, 3)
-        self._note_aim(name, aim)
+        self._find(self.figures, name, value, aim)
 
     def ratio(self, name: str, value: float, aim: Aim | None = None) -> None:
         """How it compares with something measured beside it."""
-        self.ratios[name] = round(value, 3)
-        self._note_aim(name, aim)
+        self._find(self.ratios, name, value, aim)
 
     def note(self, text: str) -> None:
         """What a reader should know beside the numbers."""
@@ -62,7 +65,10 @@ class Outcome:
         """For programs: one JSON object."""
         return json.dumps({"bench": self.name, "figures": self.figures, "ratios": self.ratios})
 
-    def _note_aim(self, name: str, aim: Aim | None) -> None:
+    def _find(self, among: dict[str, float], name: str, value: float, aim: Aim | None) -> None:
+        if name not in self.names:
+            raise AssertionError(f"{name} is not among the names of {self.name}")
+        among[name] = round(value, 3)
         if aim is not None:
             self._aims[name] = aim
 
@@ -75,13 +81,18 @@ class Outcome:
 
 
 def run(
-    name: str, parser: argparse.ArgumentParser, bench: Callable[[argparse.Namespace, Outcome], None]
+    outcome: Outcome,
+    parser: argparse.ArgumentParser,
+    bench: Callable[[argparse.Namespace, Outcome], None],
 ) -> int:
     """Run a benchmark and show what it found; the exit code. A missed aim is no failure."""
     options = parser.parse_args()
+    name = outcome.name
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > cores / 2:
+        outcome.note(f"the machine was busy: load {load:.1f} on {cores} cores at the start")
     # Ends like Ctrl-C, so that containers and programs are removed on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    outcome = Outcome(name)
     try:
         bench(options, outcome)
     except (NoPrivateDocker, BusyboxMissing, ProgramFailed, OSError) as error:
