@@ -1,6 +1,7 @@
 """The device: everything that touches disk, network, clock or process, one room a concern.
 
     app           class DeviceAgent: the only place that wires the rooms together
+    running       one run of them, and how it ends
     settings      what the environment says
     store         what must survive a power cut; who this device is
     provisioning  joining a cloud, and leaving it

@@ -11,79 +11,33 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
 
 from iotistic import __version__
 from iotistic.agent.api import DeviceAPI, Rooms
 from iotistic.agent.api.endpoint_files import ACCESS_FILE
 from iotistic.agent.clock import Clock
 from iotistic.agent.host.machine import machine_hash
-from iotistic.agent.host.service_manager import sd_notify
 from iotistic.agent.http import CloudHttp, Traffic
 from iotistic.agent.logs import LogBook, LogFormat
 from iotistic.agent.provisioning import DeviceManager
 from iotistic.agent.provisioning.settings import ProvisioningSettings
 from iotistic.agent.reconciler import StateReconciler
+from iotistic.agent.running import AgentProcess, Ending, Room, Run, Running
 from iotistic.agent.setting_list import EngineKind
 from iotistic.agent.settings import InvalidSettings, Settings
 from iotistic.agent.store import CloudLink, Store
-from iotistic.agent.store.errors import DatabaseCorrupt
-from iotistic.agent.supervisor import Supervision, supervise
 from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals
 from iotistic.agent.telemetry import MetricsSource, read_host_facts
 from iotistic.agent.telemetry.host import mac_address
 from iotistic.engines.protocol import Engine
 from iotistic.model.secret import Secret
+from iotistic.model.words import LogComponent
 from iotistic.planner.policy import Policy
 
 SIMULATED_ENGINE_FILE = "simulated-engine.json"
-
-
-Run = Callable[[], Coroutine[Any, Any, None]]
-
-
-class Ending(Enum):
-    """How a run of the agent ended."""
-
-    STOPPED = auto()
-    RESTART = auto()
-    """A fresh process is to take over: a person asked, or the state was replaced."""
-
-
-@dataclass(slots=True, kw_only=True)
-class AgentProcess:
-    """The running agent, as the Device API tells of it."""
-
-    engine_kind: str
-    state_dir: Path
-    database_path: Path
-    started_at_ms: int
-    started_s: float
-    apply_settings: Callable[[], None]
-    version: str = __version__
-    pid: int = field(default_factory=os.getpid)
-    ending: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def restart(self) -> None:
-        """End in order and come back."""
-        self.ending.set()
-
-    def settings_changed(self) -> None:
-        """Put settings in force that count at once."""
-        self.apply_settings()
-
-
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """A room as the supervisor knows it."""
-
-    name: str
-    run: Run
 
 
 class DeviceAgent:
@@ -114,11 +68,11 @@ class DeviceAgent:
 
     async def _wire(
         self, store: Store, engine: Engine, started_at_ms: int, started_s: float
-    ) -> _Running:
+    ) -> Running:
         settings, clock, rng = self._settings, self._clock, SystemRandom()
         provisioning_settings = await asyncio.to_thread(_provisioning_settings, settings)
         traffic = Traffic()
-        running = _Running(self._book, clock, rng)
+        running = Running(self._book, clock, rng)
 
         def snapshot_changed() -> None:
             sync.snapshot_changed()
@@ -213,12 +167,14 @@ class DeviceAgent:
         settings_changed()
         self._learn_secrets(store)
         for finding in store.findings:
-            self._log.warning("store", code=finding.code, finding=finding.message)
+            self._log.bind(component=LogComponent.DATABASE).warning(
+                "found when the store was opened", code=finding.code, finding=finding.message
+            )
         running.rooms = (
-            _Room("device-api", api.run),
-            _Room("state-reconciler", _after(reconciler.load, reconciler.run)),
-            _Room("provisioning", manager.run),
-            _Room("cloud-sync", sync.run),
+            Room("device-api", api.run),
+            Room("state-reconciler", _after(reconciler.load, reconciler.run)),
+            Room("provisioning", manager.run),
+            Room("cloud-sync", sync.run),
         )
         return running
 
@@ -248,63 +204,6 @@ class DeviceAgent:
         found += [link.api_key for link in (identity.cloud, identity.farewell) if link]
         found += [identity.mqtt.password] if identity.mqtt else []
         self._book.learn(*(secret for secret in found if secret is not None))
-
-
-class _Running:
-    """The rooms of one run, and how it ends."""
-
-    process: AgentProcess
-
-    def __init__(self, book: LogBook, clock: Clock, rng: SystemRandom) -> None:
-        self._log = book.logger()
-        self._clock = clock
-        self._rng = rng
-        self.supervision = Supervision()
-        self.ending = asyncio.Event()
-        self.rooms: tuple[_Room, ...] = ()
-
-    def restart(self) -> None:
-        """End in order; a fresh process takes over."""
-        self.ending.set()
-
-    async def run(self) -> Ending:
-        """Run all rooms until cancelled or until a restart is asked for."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(
-                    supervise(
-                        _Room(room.name, self._healing(room.run)),
-                        clock=self._clock,
-                        rng=self._rng,
-                        log=self._log,
-                        register=self.supervision,
-                    ),
-                    name=room.name,
-                )
-                for room in self.rooms
-            ]
-            self._log.info("agent started", version=__version__, pid=self.process.pid)
-            sd_notify("READY=1")
-            try:
-                await self.ending.wait()
-            finally:
-                sd_notify("STOPPING=1")
-                self._log.info("agent ends, services go on")
-                for task in tasks:
-                    task.cancel()
-        return Ending.RESTART
-
-    def _healing(self, run: Run) -> Run:
-        """A database found broken in use is set aside and rebuilt by the next opening."""
-
-        async def healing() -> None:
-            try:
-                await run()
-            except* DatabaseCorrupt:
-                self.restart()
-                raise
-
-        return healing
 
 
 def _after(first: Run, then: Run) -> Run:
