@@ -12,6 +12,6 @@
     api           the Device API
     host          files, locks, the init system, child processes
 
-One lifecycle: every service has `async def run(self)`; `app` starts them in one TaskGroup, each
+One lifecycle: every service has `async def run(self)`; `running` starts them in one TaskGroup, each
 under a supervisor. Cancelling is stopping.
 """
