@@ -100,17 +100,24 @@ def without_values(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _masked_app(app: Mapping[str, Any]) -> dict[str, Any]:
-    return {**app, "services": [_masked_service(item) for item in app.get("services") or ()]}
+    return {
+        **_hidden(app),
+        "services": [_masked_service(item) for item in app.get("services") or ()],
+    }
 
 
 def _masked_service(service: Mapping[str, Any]) -> dict[str, Any]:
-    config = service.get("config")
-    if not isinstance(config, Mapping) or "environment" not in config:
-        return dict(service)
-    environment = config["environment"]
-    names = environment if isinstance(environment, Mapping) else _names(environment)
-    return {**service, "config": {**config, "environment": dict.fromkeys(names, MASK)}}
+    shown, config = _hidden(service), service.get("config")
+    return {**shown, "config": _hidden(config)} if isinstance(config, Mapping) else shown
+
+
+def _hidden(holder: Mapping[str, Any]) -> dict[str, Any]:
+    # In a wrong place it is ignored by devices, with a warning, and no less a secret.
+    if "environment" not in holder:
+        return dict(holder)
+    return {**holder, "environment": dict.fromkeys(_names(holder["environment"]), MASK)}
 
 
 def _names(environment: Any) -> list[str]:
-    return [str(item).partition("=")[0] for item in environment or ()]
+    found = environment if isinstance(environment, Mapping | list | tuple) else ()
+    return [name.partition("=")[0] for name in found if isinstance(name, str)]
