@@ -35,6 +35,7 @@ CONNECT_TIMEOUT_S = 10.0
 TOTAL_TIMEOUT_S = 30.0
 _KEEP_ALIVE_S = 75.0  # outlives the usual poll interval: no new TLS handshake for every poll
 _CODE = re.compile(r"[a-z0-9-]{1,64}\Z")
+_ETAG = re.compile(r"[\x21-\x7e]{1,256}\Z")
 _MESSAGE_LENGTH_MAX = 200
 _ERROR_BODY_BYTES_MAX = 64 * 1024
 _TEMPORARY = frozenset({408, 425, 429})
@@ -155,7 +156,7 @@ class CloudHttp:
             headers["X-Device-API-Key"] = device_key.reveal()
         if bearer is not None:
             headers["Authorization"] = f"Bearer {bearer.reveal()}"
-        if if_none_match is not None:
+        if if_none_match is not None and _ETAG.match(if_none_match):
             headers["If-None-Match"] = if_none_match
         data: bytes | None = None
         if body is not None:
@@ -260,14 +261,14 @@ class CloudHttp:
         return bytes(whole)
 
     def _judge(self, response: aiohttp.ClientResponse, raw: bytes | None) -> Reply:
-        status = response.status
+        status, etag = response.status, _etag(response.headers.get("ETag"))
         if status in {204, 304}:
-            return Reply(status=status, etag=response.headers.get("ETag"))
+            return Reply(status=status, etag=etag)
         if 200 <= status < 300:
             return Reply(
                 status=status,
                 body=self._json(response, raw),
-                etag=response.headers.get("ETag"),
+                etag=etag,
             )
         if 300 <= status < 400:
             raise CloudUnavailable(
@@ -312,6 +313,11 @@ class CloudHttp:
             code="not-json",
             remedy="something else than the cloud answers there; check CLOUD_API_ENDPOINT",
         )
+
+
+def _etag(text: str | None) -> str | None:
+    """An ETag that can be sent back; without one the whole document is asked for again."""
+    return text if text is not None and _ETAG.match(text) else None
 
 
 def _head_bytes(headers: Mapping[str, str]) -> int:
