@@ -117,6 +117,8 @@ def test_a_target_of_the_wire_becomes_a_trusted_model() -> None:
         ),
         pytest.param({"apps": "all"}, "apps", "an object by app id", id="apps of a wrong type"),
         pytest.param({"apps": {}, "version": -1}, "version", "from 0", id="a negative version"),
+        pytest.param({"version": 7}, "apps", "{} for none", id="a version, and no word of apps"),
+        pytest.param({"apps": None, "version": 7}, "apps", "{} for none", id="nor with null"),
     ],
 )
 def test_a_fault_is_named_by_its_path(raw: Any, path: str, expected: str) -> None:

@@ -70,10 +70,14 @@ class TargetState:
 def parse_target(raw: object) -> TargetState:
     """Read a target as it comes on the wire. Raises InvalidField, never half a target."""
     fields = Fields(raw, "")
+    version = fields.optional_integer("version")
+    if version and fields.raw("apps") is None:
+        # Half a document must not clear a device: to remove all is said, not left out.
+        raise InvalidField("apps", expected="an object by app id ({} for none)", found=None)
     target = TargetState(
         apps=_parse_apps(fields),
         config=dict(fields.mapping("config")),
-        version=fields.optional_integer("version"),
+        version=version,
         epoch=fields.optional_text("target_epoch", length_max=64),
     )
     for known in ("needs_deployment", "last_deployed_at"):
