@@ -38,7 +38,7 @@ COMMANDS: dict[str, Any] = {
     "provision 5e5e": answers.provisioning(),
     "provision status": answers.provisioning(),
     "deprovision -y": {"status": "deprovisioned", "uuid": answers.UUID, "cloudTold": False},
-    "factory-reset -y": {**PREVIEW, "status": "resetting"},
+    "factory-reset -y --no-wait": {**PREVIEW, "status": "resetting"},
     "config show": {"settings": [setting()], **ENDPOINTS},
     "config get X": setting(),
     "config set X 1": {"settings": [setting()]},

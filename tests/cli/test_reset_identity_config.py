@@ -5,6 +5,7 @@ from typing import Any
 from tests.cli import answers
 from tests.cli.harness import Iotctl
 from tests.cli.scripted_server import Answer, Script, refused
+from tests.cli.test_agent_database import restarted
 from tests.cli.test_status import lines
 
 PREVIEW = {
@@ -45,10 +46,14 @@ def test_a_reset_is_confirmed_with_the_uuid_it_was_about(iotctl: Iotctl, agent: 
         "POST", "/v1/factory-reset", Answer(202, {"status": "resetting", "uuid": answers.UUID})
     )
 
+    agent.on("GET", "/v1/status", restarted(4711), restarted(4712))
+
     said = iotctl("factory-reset", "--yes", "--keep-identity")
 
     assert said.code == 0
-    assert agent.last.document == {
+    assert said.err.endswith("the agent is back (pid 4712)\n")
+    (sent,) = [asked for asked in agent.asked if asked.method == "POST"]
+    assert sent.document == {
         "confirm": answers.UUID,
         "keepVolumes": False,
         "keepIdentity": True,

@@ -90,10 +90,15 @@ def running_agent(session: Session) -> dict[str, Any]:
     return agent
 
 
-def wait_for_another(session: Session, gone: dict[str, Any]) -> None:
+def wait_for_another(
+    session: Session,
+    gone: dict[str, Any],
+    *,
+    slow: str = "see its log: journalctl -u iotistic-agent",
+) -> None:
     """Ask until a life other than `gone` (by `pid` and `startedAt`) answers, and say so.
 
-    Raises Failure when that takes longer than the time given.
+    Raises Failure, with `slow` as the remedy, when that takes longer than the time given.
     """
     until_s = time.monotonic() + session.timeout_s
     while time.monotonic() < until_s:
@@ -109,5 +114,5 @@ def wait_for_another(session: Session, gone: dict[str, Any]) -> None:
     raise Failure(
         "the agent did not come back in time",
         ExitCode.TIMEOUT,
-        remedy="see its log: journalctl -u iotistic-agent",
+        remedy=slow,
     )

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import click
 
+from iotistic.cli.commands.agent import running_agent, wait_for_another
 from iotistic.cli.http_client import unknown_form
 from iotistic.cli.lazy import Command
 from iotistic.cli.output import UNKNOWN_FORM
@@ -19,8 +20,9 @@ _LISTED_MAX = 30
 @click.command("factory-reset", cls=Command)
 @click.option("--keep-volumes", is_flag=True, help="Keep the data of the apps.")
 @click.option("--keep-identity", is_flag=True, help="Keep uuid and keys: for a repair.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until it is done.")
 @click.pass_obj
-def factory_reset(session: Session, keep_volumes: bool, keep_identity: bool) -> None:
+def factory_reset(session: Session, keep_volumes: bool, keep_identity: bool, no_wait: bool) -> None:
     """Remove all the agent made, start anew.
 
     Lists what will go and asks first: containers, volumes, settings, the place in the cloud, and
@@ -36,13 +38,17 @@ def factory_reset(session: Session, keep_volumes: bool, keep_identity: bool) -> 
     except UNKNOWN_FORM as error:
         raise unknown_form() from error
     session.confirm("This cannot be undone. Reset the device?")
+    gone = {} if no_wait else running_agent(session)
     reply = session.device.json(
         "POST",
         "/v1/factory-reset",
         {"confirm": uuid, "keepVolumes": keep_volumes, "keepIdentity": keep_identity},
     )
     session.out.show(reply, lambda found: session.out.line(f"{found['status']}: {found['uuid']}"))
-    session.out.message("the agent resets the device and restarts; see iotctl status")
+    if no_wait:
+        session.out.message("the agent resets the device and restarts; see iotctl status")
+    else:
+        wait_for_another(session, gone, slow="the reset goes on, see iotctl status")
 
 
 def _list(session: Session, preview: dict[str, Any]) -> None:
