@@ -252,3 +252,5 @@ async def test_the_schema_describes_the_api(cloud: Running) -> None:
     assert schema["openapi"].startswith("3.")
     assert "/api/v1/device/{uuid}/state" in schema["paths"]
     assert set(schema["components"]["securitySchemes"]) == {"person", "device"}
+    saving = schema["paths"]["/api/v1/devices/{uuid}/target-state"]["put"]
+    assert saving["description"].startswith("Save and deploy.")

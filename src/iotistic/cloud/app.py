@@ -207,6 +207,7 @@ def _application(services: Mapping[str, object], guardian: Guardian) -> Litestar
             title="Iotistic cloud",
             version=__version__,
             description="Devices join, fetch what they should run and report; operators see to it.",
+            use_handler_docstrings=True,
             components=Components(
                 security_schemes={
                     "person": SecurityScheme(type="http", scheme="bearer"),
