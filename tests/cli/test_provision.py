@@ -109,6 +109,14 @@ def test_a_cloud_that_is_away_is_6_and_the_agent_goes_on(iotctl: Iotctl, agent: 
     assert "goes on" in said.err
 
 
+def test_an_error_that_stays_is_said_to(iotctl: Iotctl, agent: Script) -> None:
+    error = answers.error("pin-mismatch", "no such certificate", None)
+    found = pending(error=error, attempts=1, retryInMs=2000, final=True)
+    agent.on("GET", "/v1/provision/status", found)
+
+    assert "in 2 s, in vain until somebody acts\n" in iotctl("provision", "status").out
+
+
 def test_already_joined_is_5_and_says_the_way_out(iotctl: Iotctl, agent: Script) -> None:
     agent.on("POST", "/v1/provision", refused(409, "already-provisioned", "it has a cloud"))
 

@@ -152,7 +152,8 @@ def _show(out: Output, found: dict[str, Any]) -> None:
         pairs.append(("failures", found["attempts"]))
         pairs.append(("error", Cell(error["message"], Style.BAD)))
         if found["retryInMs"] is not None:
-            pairs.append(("tries again", f"in {span(found['retryInMs'] / 1000)}"))
+            in_vain = ", in vain until somebody acts" if found["final"] else ""
+            pairs.append(("tries again", f"in {span(found['retryInMs'] / 1000)}{in_vain}"))
     if found["farewell"]:
         pairs.append(("farewell", "the cloud that was left is still to be told"))
     if found["resetting"]:
