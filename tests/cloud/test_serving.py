@@ -258,6 +258,7 @@ def test_an_administrator_is_made_on_the_server_itself(tmp_path: Path) -> None:
         (["--public-url", "http://cloud.example"], "--public-url"),
         (["--public-url", "https://user:hush@cloud.example"], "--public-url"),
         (["--database", "mysql://root:hush@x/y"], "--database"),
+        (["--database", "sqlite:///hush.sqlite"], "--database"),
         (["--port", "70000"], "--port"),
     ],
 )

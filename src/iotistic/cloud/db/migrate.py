@@ -19,7 +19,7 @@ from iotistic.model.errors import InvalidField, Refused
 HEAD = "head"
 _FOLDER = Path(__file__).parent / "migrations"
 # Alembic does not await: these are the drivers that do not either.
-_DRIVERS = {"sqlite": "sqlite"}
+_DRIVERS = {"sqlite+aiosqlite": "sqlite"}
 
 
 class DatabaseTooNew(Refused):
@@ -43,7 +43,7 @@ def migrate(url: str, *, to: str = HEAD) -> None:
     """
     try:
         parsed = make_url(url)
-        driver = _DRIVERS[parsed.get_backend_name()]
+        driver = _DRIVERS[parsed.drivername]
     except (ArgumentError, KeyError) as error:
         expected = f"a URL of {' or '.join(_DRIVERS)}"
         # Not shown: a URL of a database may hold a password.

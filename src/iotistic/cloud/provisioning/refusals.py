@@ -23,8 +23,9 @@ class Refusals:
     ) -> NoReturn:
         """Raise `error`, or TooManyAttempts when this address was refused too often already.
 
-        Only failures are counted, and a good key is let through before anybody counts: devices
-        that share an address with a misconfigured one must be able to join.
+        Only failures are counted, and a good key or payload is let through before anybody counts:
+        devices that share an address with a misconfigured one must be able to join. That payloads
+        are decrypted for nothing is bounded by the queue.
         """
         async with self._database.write() as connection:
             await self._attempts.reserve(connection, limit, address)
@@ -37,8 +38,3 @@ class Refusals:
                 code=error.code,
             )
         raise error
-
-    async def check(self, limit: Limit, address: str) -> None:
-        """Raise TooManyAttempts before work is done for an address that only makes it."""
-        async with self._database.read() as connection:
-            await self._attempts.check(connection, limit, address)

@@ -117,7 +117,6 @@ class Registrar:
         return registered
 
     async def _read(self, request: RegisterRequest, address: str) -> RegistrationPlaintext:
-        await self._refusals.check(PAYLOAD, address)
         try:
             plaintext = await self._decryption.decrypt(request)
         except jose.BadPayload as error:
