@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from typing import Any
@@ -122,11 +123,15 @@ async def test_what_could_not_be_stored_is_fetched_again(
     device.trouble = Unavailable("the disk is full", code="disk-full")
 
     async with running(device):
+        asking = asyncio.ensure_future(device.sync.sync_now())
+        await device.passes(10)
+        with pytest.raises(Unavailable, match="the disk is full"):
+            await asking
         assert device.state is ConnectionState.ONLINE  # it is not the cloud's fault
         device.trouble = None
         await device.passes(66)
 
-    assert device.offered == [TARGET, TARGET]
+    assert device.offered == [TARGET] * 3
     assert device.stored is not None
 
 

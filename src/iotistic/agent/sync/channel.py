@@ -75,9 +75,11 @@ class Channel:
         waiting, self._waiting = self._waiting, []
         return waiting
 
-    def answer(self, waiting: list[asyncio.Future[None]]) -> None:
-        """Tell them how the round went."""
-        error = self.health.error
+    def answer(
+        self, waiting: list[asyncio.Future[None]], trouble: IotisticError | None = None
+    ) -> None:
+        """Tell them how the round went; `trouble` is what came of it that is not the cloud's."""
+        error = self.health.error or trouble
         for future in waiting:
             if future.done():
                 continue

@@ -97,6 +97,7 @@ class Poller:
         waiting = self.channel.take_waiting()
         times = PollTimes(began_s=self._clock.now_s(), factor=cadence.spread(self._rng))
         self._times = times
+        trouble: IotisticError | None = None
         try:
             reply = await self._http.request(
                 "GET",
@@ -112,15 +113,16 @@ class Poller:
         else:
             self.channel.succeeded()
             if document is not None:
-                await self._hand_on(document, reply)
-        self.channel.answer(waiting)
+                trouble = await self._hand_on(document, reply)
+        self.channel.answer(waiting, trouble)
 
-    async def _hand_on(self, document: Mapping[str, Any], reply: Reply) -> None:
+    async def _hand_on(self, document: Mapping[str, Any], reply: Reply) -> IotisticError | None:
+        """Offer it; the answer is why it could not be taken, and will be offered again."""
         # Not every server on the way keeps ETags: the same document is not judged twice.
         seen_hash = sha256_hex(document)
         if seen_hash == self._seen_hash:
             self._etag = reply.etag
-            return
+            return None
         try:
             await self._offer(document, reply.etag)
         except (InvalidField, Refused):
@@ -130,10 +132,11 @@ class Poller:
         except IotisticError as error:
             # Not the target's fault (a full disk, say): it is fetched and offered again.
             self._log.warning("target not taken", error=error, remedy=error.remedy)
-            return
+            return error
         else:
             self.changes += 1
         self._etag, self._seen_hash = reply.etag, seen_hash
+        return None
 
 
 def unwrap(body: Any, uuid: str) -> Mapping[str, Any]:
