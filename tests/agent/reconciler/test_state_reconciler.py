@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from iotistic.agent.reconciler.offer import TargetWentBack
+from iotistic.agent.store.records import target_hash
 from iotistic.engines.simulated import Fault, FaultKind, SimulatedEngine
 from iotistic.model.errors import InvalidField
 from iotistic.model.words import ContainerState, Verdict
@@ -276,4 +278,36 @@ async def test_what_a_service_wrote_before_it_ended_is_kept(device: Device) -> N
     await device.until(lambda: device.engine.calls["start"] == 2)
 
     (subject,) = [a.subject for a in device.snapshot.attempts]
-    assert "cannot open /dev/pump" in device.reconciler.manager.last_words(subject)
+    assert "cannot open /dev/pump" in device.reconciler.last_words(subject)
+
+
+async def test_a_list_of_apps_is_kept_like_a_map(tmp_path: Path, engine: SimulatedEngine) -> None:
+    listed = target(service("web"))
+    listed["apps"] = list(listed["apps"].values())
+    async with running_device(tmp_path, engine) as device:
+        await device.offer(listed)
+        await device.settled()
+    async with running_device(tmp_path, engine) as device:
+        await device.until(lambda: device.snapshot.plan.settled and device.snapshot.rounds > 0)
+        assert (await device.containers())["web"].state is ContainerState.RUNNING
+
+
+async def test_a_stored_target_that_fits_no_more_leaves_what_runs_alone_and_says_so(
+    tmp_path: Path, engine: SimulatedEngine
+) -> None:
+    async with running_device(tmp_path, engine) as device:
+        await device.offer(target(service("web")))
+        await device.settled()
+        before = await device.containers()
+        held = await device.store.target()
+        assert held is not None
+        apps = target(service("web", state="of another version"))["apps"]
+        await device.store.save_target(
+            replace(held, apps=apps, state_hash=target_hash(apps, held.config))
+        )
+    async with running_device(tmp_path, engine) as device:
+        await device.until(lambda: device.snapshot.refusal is not None)
+        await device.until(lambda: device.snapshot.rounds > 0)
+        assert await device.containers() == before
+        await device.offer(target(service("web", "web:2"), version=2))
+        await device.settled()

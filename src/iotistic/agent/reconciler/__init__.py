@@ -2,6 +2,7 @@
 
     state_reconciler   class StateReconciler: look, plan, act, look again
     container_manager  class ContainerManager: does one step with the engine
+    intake             class TargetIntake: the one way for a target into the store
     offer              whether an offered target is taken (pure)
     snapshot           what is known at this moment
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from iotistic.agent.clock import Clock, sleep_unless
 from iotistic.agent.logs import AgentLogger
-from iotistic.agent.reconciler import offer
 from iotistic.agent.reconciler.container_manager import ContainerManager
+from iotistic.agent.reconciler.intake import Taken, TargetIntake
 from iotistic.agent.reconciler.snapshot import Snapshot
-from iotistic.agent.store import Store, StoredTarget, target_hash
+from iotistic.agent.store import Store
 from iotistic.engines.protocol import Engine
 from iotistic.model.errors import EngineUnavailable, InvalidField, IotisticError, Refused
-from iotistic.model.observation import Resources
-from iotistic.model.target import TargetState, parse_target
 from iotistic.model.words import LogComponent
 from iotistic.planner import attempts
 from iotistic.planner.plan import fulfilled, plan
@@ -86,12 +84,11 @@ class StateReconciler:
         self._look_took_s = 0.0
         self._engine_failures = 0
         self._echoes_s: tuple[float, ...] = ()
-        self._offer_lock = asyncio.Lock()
+        self._intake = TargetIntake(store, clock, self._log)
 
-    @property
-    def manager(self) -> ContainerManager:
-        """The one that does the steps."""
-        return self._manager
+    def last_words(self, subject: Subject) -> Sequence[str]:
+        """The last lines of a service's container that ended and was made anew."""
+        return self._manager.last_words(subject)
 
     @property
     def wanted(self) -> Wanted:
@@ -109,74 +106,49 @@ class StateReconciler:
     async def load(self) -> None:
         """Take up the stored target, so that a start needs nobody but the engine."""
         self._attempts = {(a.subject, a.step): a for a in await self._store.attempts()}
-        stored = await self._store.target()
-        if stored is not None:
-            self._adopt(parse_target(_document(stored)), stored.state_hash)
+        try:
+            taken = await self._intake.stored()
+        except InvalidField as error:
+            # Another version of the agent took it. What runs goes on until a target fits.
+            self._refuse(None, error)
+        else:
+            if taken is not None:
+                self._adopt(taken)
 
     async def offer_target(self, document: Any, etag: str | None) -> None:
         """Take a target as it came from the cloud: validated, stored, then acted upon.
 
         Raises InvalidField or Refused, and then what was held before stays in force.
         """
-        async with self._offer_lock:
-            held = await self._store.target()
-            try:
-                target = parse_target(document)
-                offer.judge(held, target)
-            except (InvalidField, Refused) as error:
-                self._refuse(document, error)
-                raise
-            if offer.is_no_opinion(target):
-                return
-            await self._accept(document, target, held, etag)
-
-    async def _accept(
-        self,
-        document: dict[str, Any],
-        target: TargetState,
-        held: StoredTarget | None,
-        etag: str | None,
-    ) -> None:
-        apps, config = document.get("apps") or {}, document.get("config") or {}
-        state_hash = target_hash(apps, config)
-        same = held is not None and held.state_hash == state_hash
-        await self._store.save_target(
-            StoredTarget(
-                apps=apps,
-                config=config,
-                version=target.version,
-                epoch=target.epoch,
-                etag=etag,
-                state_hash=state_hash,
-                received_at_ms=self._clock.wall_ms(),
-                applied_at_ms=held.applied_at_ms if held is not None and same else None,
-            )
-        )
-        if not same:
+        try:
+            taken = await self._intake.take(document, etag)
+        except (InvalidField, Refused) as error:
+            version = document.get("version") if isinstance(document, dict) else None
+            self._refuse(version if isinstance(version, int) else None, error)
+            raise
+        if taken is None:
+            return
+        if taken.is_new:
             # A new target is a new chance for everything that failed under the old one.
-            for attempt in list(self._attempts.values()):
-                await self._store.clear_attempts(attempt.subject)
-            self._attempts.clear()
-        self._log.info("target accepted", version=target.version, apps=len(target.apps))
-        self._adopt(target, state_hash)
+            await self.forget_failures([attempt.subject for attempt in self._attempts.values()])
+        self._adopt(taken)
 
-    def _adopt(self, target: TargetState, state_hash: str) -> None:
+    def _adopt(self, taken: Taken) -> None:
         identity = self._store.identity
-        self._target_hash = state_hash
+        self._target_hash = taken.state_hash
         self._wanted = work_out(
-            target,
+            taken.target,
             uuid=identity.uuid,
             hash_key=bytes.fromhex(identity.hash_key.reveal()),
             policy=self._policy,
         )
-        self._update(target=target, refusal=None, offered_version=target.version)
+        self._update(target=taken.target, refusal=None, offered_version=taken.target.version)
         self._full_look = True
         self.wake()
 
-    def _refuse(self, document: Any, error: IotisticError) -> None:
-        version = document.get("version") if isinstance(document, dict) else None
+    def _refuse(self, version: int | None, error: IotisticError) -> None:
         self._log.warning("target refused", code=error.code, error=str(error))
-        self._update(refusal=error, offered_version=version if isinstance(version, int) else None)
+        self._update(refusal=error, offered_version=version)
 
     async def intend(self, intent: Intent) -> None:
         """Record a person's wish, then look."""
@@ -252,16 +224,12 @@ class StateReconciler:
         return world, decided
 
     async def _look(self, *, full: bool) -> World:
-        resources: Resources | None = None
         # Taken before looking: a step that ends meanwhile may have been seen half done.
         in_flight = frozenset(self._in_flight)
+        containers = await self._engine.containers()
+        resources = await self._engine.resources() if full else None
         if full:
-            containers, resources = await asyncio.gather(
-                self._engine.containers(), self._engine.resources()
-            )
             self._full_look_at_s = self._clock.now_s()
-        else:
-            containers = await self._engine.containers()
         return World(
             now_s=self._clock.now_s(),
             containers=containers,
@@ -347,12 +315,3 @@ class StateReconciler:
         await self._store.mark_applied(state_hash, self._clock.wall_ms())
         self._log.info("target reached", version=stored.version)
         self._on_change()
-
-
-def _document(stored: StoredTarget) -> dict[str, Any]:
-    return {
-        "apps": stored.apps,
-        "config": stored.config,
-        "version": stored.version,
-        "target_epoch": stored.epoch,
-    }

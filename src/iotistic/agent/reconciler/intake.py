@@ -1,0 +1,85 @@
+"""Takes targets in: judged, stored, and only then handed on to be acted upon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from iotistic.agent.clock import Clock
+from iotistic.agent.logs import AgentLogger
+from iotistic.agent.reconciler import offer
+from iotistic.agent.store import Store, StoredTarget
+from iotistic.agent.store.records import target_hash
+from iotistic.model.target import TargetState, parse_target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A target that is in the store. `is_new`: it differs from the one held before."""
+
+    target: TargetState
+    state_hash: str
+    is_new: bool
+
+
+class TargetIntake:
+    """The one way for a target into the store."""
+
+    def __init__(self, store: Store, clock: Clock, log: AgentLogger) -> None:
+        self._store = store
+        self._clock = clock
+        self._log = log
+        self._one_at_a_time = asyncio.Lock()
+
+    async def stored(self) -> Taken | None:
+        """The target that was taken in an earlier life. Raises InvalidField if it fits no more."""
+        held = await self._store.target()
+        if held is None:
+            return None
+        document = {
+            "apps": held.apps,
+            "config": held.config,
+            "version": held.version,
+            "target_epoch": held.epoch,
+        }
+        return Taken(target=parse_target(document), state_hash=held.state_hash, is_new=False)
+
+    async def take(self, document: Any, etag: str | None) -> Taken | None:
+        """Judge and store what the cloud offers; None when it has no opinion.
+
+        Raises InvalidField or Refused, and then the store is as it was.
+        """
+        async with self._one_at_a_time:
+            target = parse_target(document)
+            held = await self._store.target()
+            offer.judge(held, target)
+            if offer.is_no_opinion(target):
+                return None
+            apps, config = _by_id(document, target), document.get("config") or {}
+            state_hash = target_hash(apps, config)
+            is_new = held is None or held.state_hash != state_hash
+            await self._store.save_target(
+                StoredTarget(
+                    apps=apps,
+                    config=config,
+                    version=target.version,
+                    epoch=target.epoch,
+                    etag=etag,
+                    state_hash=state_hash,
+                    received_at_ms=self._clock.wall_ms(),
+                    applied_at_ms=None if held is None or is_new else held.applied_at_ms,
+                )
+            )
+        self._log.info("target accepted", version=target.version, apps=len(target.apps))
+        return Taken(target=target, state_hash=state_hash, is_new=is_new)
+
+
+def _by_id(document: Mapping[str, Any], target: TargetState) -> Mapping[str, Any]:
+    """The apps as a map, in whichever of the two forms they came."""
+    apps = document.get("apps") or {}
+    if isinstance(apps, Mapping):
+        return apps
+    known = {str(app.app_id) for app in target.apps}
+    return {str(app["appId"]): app for app in apps if str(app["appId"]) in known}
