@@ -98,7 +98,8 @@ def test_together_they_are_good_since_the_last_became_so_and_bad_since_the_first
         pytest.param(
             1, CloudUnavailable("x", retry_after_s=1e9), 3600, 3961, id="a wish has its bounds"
         ),
-        pytest.param(1, CloudUnavailable("x", retry_after_s=-5), 0, 1, id="in the past: soon"),
+        pytest.param(1, CloudUnavailable("x", retry_after_s=-5), 1, 2.1, id="in the past: soon"),
+        pytest.param(1, CloudUnavailable("x", retry_after_s=0), 1, 2.1, id="at once: no flood"),
     ],
 )
 def test_how_long_to_wait_after_failures(

@@ -17,6 +17,7 @@ from iotistic.model.words import ConnectionState
 DEGRADED_AT = 2
 OFFLINE_AT = 3
 REFUSED_RETRY_S = 60.0
+RETRY_AFTER_MIN_S = 1.0
 RETRY_AFTER_MAX_S = 3600.0
 POLL_SPACING_S = 5.0
 """Whoever asks, and however often: polls begin at least this far apart."""
@@ -90,13 +91,14 @@ def since_ms(channels: Iterable[ChannelHealth]) -> int:
 def retry_s(failures: int, error: IotisticError, rng: Random) -> float:
     """Seconds until the next try after `failures` in a row, the last of which was `error`.
 
-    What the cloud asked for (`Retry-After`, at most an hour) wins and is never undercut. A
-    refusal is asked about once a minute. All else backs off with full jitter, 1 s to 60 s.
+    What the cloud asked for (`Retry-After`, 1 s to an hour: "at once" for ever would be a flood)
+    wins and is never undercut. A refusal is asked about once a minute. All else backs off with
+    full jitter, 1 s to 60 s.
     """
     asked_s = error.retry_after_s if isinstance(error, Unavailable) else REFUSED_RETRY_S
     if asked_s is None:
         return backoff_s(failures, rng)
-    floor_s = min(max(0.0, asked_s), RETRY_AFTER_MAX_S)
+    floor_s = min(max(RETRY_AFTER_MIN_S, asked_s), RETRY_AFTER_MAX_S)
     return floor_s + rng.uniform(0.0, 0.1 * floor_s + 1.0)
 
 
