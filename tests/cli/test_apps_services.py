@@ -92,6 +92,14 @@ def test_everything_about_a_service(iotctl: Iotctl, agent: Script) -> None:
     )
 
 
+def test_what_a_service_wrote_before_it_ended_comes_last(iotctl: Iotctl, agent: Script) -> None:
+    agent.on("GET", "/v1/services/web", answers.service(lastWords=["boot", "no pump"]))
+
+    said = iotctl("services", "info", "web").out
+
+    assert said.endswith("what it wrote before it ended last:\n  boot\n  no pump\n")
+
+
 def test_a_name_cannot_leave_its_place_in_the_path(iotctl: Iotctl, agent: Script) -> None:
     agent.on("GET", "/v1/services/..%2F..%2Fapps%3Fx", answers.service())
 

@@ -122,4 +122,4 @@ def test_a_factory_reset_leaves_nothing_and_makes_another_device(site: Site) -> 
     new = wait_for("a new identity", another, 60)
     assert site.outside.containers(old) == {}
     assert new != old
-    wait_for("another token", lambda: access.exists() and access.read_text() != let_in or None)
+    wait_for("another token", lambda: (access.exists() and access.read_text() != let_in) or None)

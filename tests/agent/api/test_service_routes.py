@@ -293,3 +293,28 @@ async def test_answers_come_while_the_engine_is_away(api: Served) -> None:
     assert plan["engineError"]["code"] == "engine-unavailable"
     assert status["engine"]["available"] is False
     assert status["settled"] is False
+
+
+async def test_an_act_on_an_app_that_is_not_allowed_says_so_at_once(api: Served) -> None:
+    await api.box.given_target(target(service("web", "1", volumes=["/etc:/etc"])), settled=False)
+
+    for path in (
+        "/v1/services/web/restart",
+        f"/v1/apps/{SHOP}/stop",
+        f"/v1/apps/{SHOP}/purge",
+    ):
+        status, body = await api.unix.post(path)
+        assert (status, body["code"]) == (409, "app-rejected")
+        assert "bind mount" in body["message"]
+    assert await api.box.store.intents() == ()
+
+
+async def test_what_a_service_wrote_before_it_ended_is_shown_with_it(api: Served) -> None:
+    await api.box.given_target(target(service("web", "1")))
+    (first,) = await api.box.engine.containers()
+    await api.box.engine.outside.say(first.id, "cannot open /dev/pump")
+
+    await api.box.engine.outside.kill(first.id)
+    await api.box.until(lambda: api.box.engine.calls["start"] >= 2)
+
+    assert "cannot open /dev/pump" in (await api.unix.ok("/v1/services/web"))["lastWords"]

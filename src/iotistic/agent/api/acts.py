@@ -36,6 +36,16 @@ _WORDS = {  # (under way, done)
 }
 
 
+def check_allowed(facts: Facts, app_id: int) -> None:
+    """Raise Conflict for an app that is not allowed here: nothing of it would be acted on."""
+    if (rejection := facts.rejections.get(app_id)) is not None:
+        raise Conflict(
+            f"nothing is done about app {app_id}: {rejection}",
+            code="app-rejected",
+            remedy="change the target, or POLICY_ALLOW on the device",
+        )
+
+
 def actable(rows: Sequence[ServiceRow], act: Act, *, what: str) -> tuple[ServiceRow, ...]:
     """Those of `rows` that the act can be done to; raises Conflict when there is none."""
     states = {row.subject: row.wanted.target.state for row in rows if row.wanted is not None}

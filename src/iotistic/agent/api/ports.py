@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,6 +58,10 @@ class Reconciler(Protocol):
 
     def wake(self) -> None:
         """Look again soon."""
+        ...
+
+    def last_words(self, subject: Subject) -> Sequence[str]:
+        """The last lines of a service's container that ended and was made anew."""
         ...
 
     async def intend(self, intent: Intent) -> None:

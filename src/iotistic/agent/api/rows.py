@@ -55,19 +55,23 @@ class Facts:
         )
 
     @cached_property
-    def held_back(self) -> Mapping[int, str]:
-        """Apps for whose services nothing may be planned though they are not settled, and why."""
-        rejected = {
+    def rejections(self) -> Mapping[int, str]:
+        """Apps that are not allowed here, and why."""
+        return {
             app.app_id: app.rejection.message
             for app in self.wanted.apps
             if app.rejection is not None
         }
+
+    @cached_property
+    def held_back(self) -> Mapping[int, str]:
+        """Apps for whose services nothing may be planned though they are not settled, and why."""
         purged = {
             intent.app_id: "the app is being purged"
             for intent in self.snapshot.intents
             if intent.kind is IntentKind.PURGE
         }
-        return rejected | purged
+        return {**self.rejections, **purged}
 
     def wall_at_ms(self, at_s: float) -> int:
         """The wall-clock ms of a point on the boot clock."""

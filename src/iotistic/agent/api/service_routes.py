@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from iotistic.agent.api.acts import Act, Wishes, actable, wait_for
+from iotistic.agent.api.acts import Act, Wishes, actable, check_allowed, wait_for
 from iotistic.agent.api.replies import json_reply, text_reply
 from iotistic.agent.api.requests import (
     optional_query_integer,
@@ -87,7 +87,9 @@ class ServiceRoutes:
     async def service(self, request: web.Request) -> web.Response:
         """One service."""
         facts = self._rooms.facts()
-        return json_reply(service_json(self._named(request, facts), facts))
+        row = self._named(request, facts)
+        last_words = self._rooms.reconciler.last_words(row.subject)
+        return json_reply({**service_json(row, facts), "lastWords": list(last_words)})
 
     async def logs(self, request: web.Request) -> web.StreamResponse:
         """A service's output."""
@@ -150,6 +152,7 @@ class ServiceRoutes:
     async def restart_app(self, request: web.Request) -> web.Response:
         """Restart an app; for older clients, who wait for nothing."""
         app = self._app_in(await read_fields(request))
+        check_allowed(self._rooms.facts(), app.app_id)
         rows = actable(app.services, Act.RESTART, what=f"app {app.app_id}")
         await Wishes(self._rooms).restart(rows)
         return text_reply("OK")
@@ -166,6 +169,7 @@ class ServiceRoutes:
     ) -> web.Response:
         wait_s = _wait_s(fields)
         until = fields.choice("until", Until, default=Until.RELEASE)
+        check_allowed(self._rooms.facts(), app_id)
         able = actable(rows, act, what=what)
         wishes = Wishes(self._rooms)
         match act:
@@ -194,7 +198,9 @@ class ServiceRoutes:
         return json_reply(body, status=200 if done else 202)
 
     async def _check_purgeable(self, app_id: int) -> None:
-        apps = self._rooms.facts().apps
+        facts = self._rooms.facts()
+        check_allowed(facts, app_id)
+        apps = facts.apps
         if any(app.app_id == app_id for app in apps):
             return
         # Of an app that is long gone the volumes may still be there.

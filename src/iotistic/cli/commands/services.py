@@ -115,6 +115,11 @@ def _show_service(out: Output, found: dict[str, Any], now_ms: int) -> None:
         if config[name]
     ]
     out.pairs([(name, value) for name, value in pairs if value is not None])
+    if last_words := found.get("lastWords"):
+        out.line()
+        out.line("what it wrote before it ended last:")
+        for line in last_words:
+            out.line(f"  {line}")
 
 
 @services.command()
