@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import subprocess
 import sys
 import time
@@ -29,14 +30,17 @@ def rules() -> list[str]:
     return [line for line in firewall().splitlines() if not any(word in line for word in passing)]
 
 
-def links() -> set[str]:
-    """Without those of single networks and containers, for the same reason."""
+def links(pid: int) -> set[str]:
+    """Without those of single networks and containers, for the same reason, and without the
+    bridges of engines that other processes than `pid` have started.
+    """
     names = {path.name for path in Path("/sys/class/net").iterdir()}
-    return {name for name in names if not name.startswith(("br-", "veth"))}
+    kept = {name for name in names if not name.startswith(("br-", "veth", "iot"))}
+    return kept | {name for name in names if name.startswith(f"iot{pid:x}")}
 
 
 def test_it_serves_published_ports_can_be_restarted_and_leaves_nothing_behind() -> None:
-    links_before, rules_before = links(), rules()
+    links_before, rules_before = links(os.getpid()), rules()
     body = {
         "Image": images.WEB_1.reference,
         "Env": ["MESSAGE=hello"],
@@ -63,12 +67,11 @@ def test_it_serves_published_ports_can_be_restarted_and_leaves_nothing_behind() 
 
     assert answer == "hello\n"
     assert not folder.exists()
-    assert links() == links_before
+    assert links(os.getpid()) == links_before
     assert rules_before == rules_meanwhile == rules()
 
 
 def test_what_a_killed_run_has_left_is_removed_by_the_next() -> None:
-    before = links()
     killed = subprocess.Popen(
         [sys.executable, "-m", "scripts.support.private_docker", "serve"],
         stdout=subprocess.PIPE,
@@ -82,11 +85,13 @@ def test_what_a_killed_run_has_left_is_removed_by_the_next() -> None:
     while Path(f"/proc/{engine}").exists():  # the engine ends with the one that started it
         time.sleep(0.05)
     assert folder.exists()
+    left = links(killed.pid)
+    assert any(name.startswith("iot") for name in left)
 
     with private_docker():
         assert not folder.exists()
 
-    assert links() == before
+    assert links(killed.pid) == {name for name in left if not name.startswith("iot")}
 
 
 def get(port: int) -> str:
