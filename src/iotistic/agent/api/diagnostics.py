@@ -128,7 +128,7 @@ class Diagnostics:
         return Finding(
             CheckStatus.SKIPPED,
             f"{status.phase}: this device is in no cloud",
-            "iotctl provision KEY --api URL",
+            "iotctl provision --api URL",
         )
 
     async def _cloud(self) -> Finding:

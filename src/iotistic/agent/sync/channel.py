@@ -102,8 +102,8 @@ def _as_refusal(error: IotisticError) -> IotisticError:
         return error
     refusal = CredentialsRefused(
         f"the cloud does not let this device in: {error.message}",
-        remedy="services go on; if the device was removed on purpose, provision it again:"
-        " iotctl provision KEY",
+        remedy="services go on; an operator sees why: iotctl fleet devices show"
+        "; if it was removed, join again: iotctl provision",
     )
     refusal.__cause__ = error
     return refusal

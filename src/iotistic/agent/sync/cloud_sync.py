@@ -123,7 +123,7 @@ class CloudSync:
             raise self._unusable or Refused(
                 "this device has no cloud",
                 code="not-provisioned",
-                remedy="provision it first: iotctl provision KEY --api URL",
+                remedy="provision it first: iotctl provision --api URL",
             )
         changes = session.poller.changes
         polled = session.poller.channel.expect()
