@@ -16,9 +16,21 @@ COPY = b"SQLite format 3\0" + bytes(range(256)) * 1000
 
 
 def test_sync_says_what_came(iotctl: Iotctl, agent: Script) -> None:
-    agent.on("POST", "/v1/sync", {"changed": True, "version": 8, "state": "online"})
+    synced = {"changed": True, "version": 8, "state": "online", "refusal": None}
+    agent.on("POST", "/v1/sync", synced)
 
     assert iotctl("sync").out == "online: a new target (version 8)\n"
+
+
+def test_sync_is_5_when_the_newest_target_was_not_taken(iotctl: Iotctl, agent: Script) -> None:
+    refusal = {"code": "disk-full", "message": "no space is left", "remedy": None}
+    synced = {"changed": False, "version": 7, "state": "online", "refusal": refusal}
+    agent.on("POST", "/v1/sync", synced)
+
+    said = iotctl("sync")
+
+    assert said.code == 5
+    assert "not taken: no space is left" in said.err
 
 
 def test_sync_without_a_cloud_is_5_and_with_a_silent_one_3(iotctl: Iotctl, agent: Script) -> None:

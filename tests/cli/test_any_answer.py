@@ -32,7 +32,7 @@ COMMANDS: dict[str, Any] = {
     "services info web": answers.service(),
     "services logs web": {"message": "hello"},
     "logs": {"timestamp": 1, "level": "info", "component": "c", "message": "m", "context": {}},
-    "sync": {"changed": True, "version": 1, "state": "online"},
+    "sync": {"changed": True, "version": 1, "state": "online", "refusal": None},
     "restart --no-wait": {"status": "restarting", "pid": 1, "startedAt": 1},
     "version": answers.device(),
     "provision 5e5e": answers.provisioning(),

@@ -16,6 +16,7 @@ import pytest
 
 from iotistic.cli.app import iotctl as tree
 from iotistic.cli.lazy import LazyGroup
+from iotistic.cli.table import plain
 from tests.cli import answers
 from tests.cli.harness import Iotctl
 from tests.cli.scripted_server import Script, chunked
@@ -250,3 +251,24 @@ def test_our_own_mistake_is_told_without_a_trace(
     assert said.code == 1
     assert len(said.err.splitlines()) == 2
     assert "secret inside" not in said.err
+
+
+def test_an_output_that_was_closed_before_the_start_is_no_crash() -> None:
+    closed = f"{sys.executable} -m iotistic.cli help >&-"
+    done = subprocess.run(
+        ["sh", "-c", closed], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_an_argument_that_is_no_text_is_a_usage_error() -> None:
+    done = subprocess.run(
+        [*PROGRAM, "apps", "info", b"\xff"], capture_output=True, timeout=30, check=False
+    )
+    assert done.returncode == 2
+    assert b"not text" in done.stderr
+
+
+def test_letters_cannot_be_made_to_stand_in_another_order() -> None:
+    assert plain("abc\u202egpj") == "abc\\x202egpj"

@@ -115,6 +115,9 @@ def test_a_target_of_the_wire_becomes_a_trusted_model() -> None:
             "the key it stands under",
             id="an id that is not its key",
         ),
+        pytest.param(
+            {"apps": {"7": {"appName": "x"}}}, "apps.7.services", "[] for none", id="no services"
+        ),
         pytest.param({"apps": "all"}, "apps", "an object by app id", id="apps of a wrong type"),
         pytest.param({"apps": {}, "version": -1}, "version", "from 0", id="a negative version"),
         pytest.param({"version": 7}, "apps", "{} for none", id="a version, and no word of apps"),

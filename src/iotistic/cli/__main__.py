@@ -16,12 +16,24 @@ from iotistic.model.errors import IotisticError
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    _open_closed_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_closed_streams() -> None:
+    # Started with one of them closed (`>&-`), Python has None there. Their numbers are free, and
+    # the next file opened would get what is meant for them.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Do what `arguments` say; the exit code. Nothing but the reader's signals escapes."""
     session = Session()
+    if not all(_is_text(word) for word in arguments):
+        sys.stderr.write("iotctl: an argument is not text in this locale's encoding\n")
+        return ExitCode.USAGE
     try:
         code = _run(arguments, session)
         sys.stdout.flush()
@@ -39,6 +51,14 @@ def run(arguments: Sequence[str]) -> int:
         )
         return ExitCode.FAILED
     return code
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:  # bytes that could not be decoded stand in it as surrogates
+        return False
+    return True
 
 
 def _reader_gone() -> int:

@@ -12,7 +12,8 @@ GAP = "  "
 _NARROWEST = 8
 # A last column narrower than that is cut: wrapped, it would be a tower of single words.
 _WRAPPED_FROM = 24
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# Beside what a terminal obeys: what makes it show letters in another order than they stand.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class Style(StrEnum):

@@ -117,6 +117,8 @@ def _entries(
 def _parse_app(raw: Any, at: str, key: str | None, warnings: list[str]) -> AppTarget:
     fields = Fields(raw, at, warnings=warnings)
     app_id = _app_id(fields, key)
+    # An app is explicit about what it has: with the field forgotten all of it would be removed.
+    fields.required("services", expected="a list of services, [] for none")
     services = fields.each("services", lambda item, path: _parse_service(item, path, warnings))
     _refuse_twice(fields.path("services"), "service id", [service.key for service in services])
     names = [service.service_name for service in services]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -79,7 +80,8 @@ class DeviceAPI:
 
     def _prepare_folder(self) -> None:
         ensure_folder(self._folder)
-        endpoint_files.remove_port(self._folder)
+        with contextlib.suppress(OSError):  # told where the port is to be written
+            endpoint_files.remove_port(self._folder)
 
     async def _keep(
         self, listen: Callable[[], AbstractAsyncContextManager[None]], way: str

@@ -181,6 +181,7 @@ class DeviceRoutes:
                 "changed": outcome.changed,
                 "version": outcome.version,
                 "state": str(outcome.state),
+                "refusal": error_json(outcome.refusal),
             }
         )
 

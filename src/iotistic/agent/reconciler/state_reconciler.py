@@ -13,7 +13,13 @@ from iotistic.agent.reconciler.intake import Taken, TargetIntake
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.store import Store
 from iotistic.engines.protocol import Engine
-from iotistic.model.errors import EngineUnavailable, InvalidField, IotisticError, Refused
+from iotistic.model.errors import (
+    EngineUnavailable,
+    InvalidField,
+    IotisticError,
+    Refused,
+    Unavailable,
+)
 from iotistic.model.words import LogComponent
 from iotistic.planner import attempts
 from iotistic.planner.plan import fulfilled, plan
@@ -118,11 +124,12 @@ class StateReconciler:
     async def offer_target(self, document: Any, etag: str | None) -> None:
         """Take a target as it came from the cloud: validated, stored, then acted upon.
 
-        Raises InvalidField or Refused, and then what was held before stays in force.
+        Raises InvalidField or Refused, or Unavailable when it could not be stored; then what was
+        held before stays in force.
         """
         try:
             taken = await self._intake.take(document, etag)
-        except (InvalidField, Refused) as error:
+        except (InvalidField, Refused, Unavailable) as error:
             version = document.get("version") if isinstance(document, dict) else None
             self._refuse(version if isinstance(version, int) else None, error)
             raise

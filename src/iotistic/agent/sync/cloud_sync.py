@@ -137,6 +137,7 @@ class CloudSync:
             changed=session.poller.changes > changes,
             version=target.version if target is not None else None,
             state=session.status().state,
+            refusal=self._snapshot().refusal,
         )
 
     def status(self) -> SyncStatus | None:

@@ -39,8 +39,12 @@ class SyncStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncOutcome:
-    """What came of a sync that a person asked for. `version`: of the target held now."""
+    """What came of a sync that a person asked for.
+
+    `version`: of the target held now. `refusal`: why the newest one that was offered is not it.
+    """
 
     changed: bool
     version: int | None
     state: ConnectionState
+    refusal: IotisticError | None = None

@@ -57,7 +57,7 @@ def _log_line(out: Output, line: dict[str, Any]) -> str:
 
 @click.command(cls=Command)
 @click.pass_obj
-def sync(session: Session) -> None:
+def sync(session: Session) -> ExitCode:
     """Ask the cloud now, and report to it."""
     timeout_s = session.options.timeout_s or _SYNC_TIMEOUT_S
     reply = session.device.json("POST", "/v1/sync", {}, timeout_s=timeout_s)
@@ -66,8 +66,11 @@ def sync(session: Session) -> None:
         version = "" if found["version"] is None else f" (version {found['version']})"
         news = "a new target" if found["changed"] else "no new target"
         session.out.line(f"{found['state']}: {news}{version}")
+        if found["refusal"] is not None:
+            session.out.message(f"the newest target was not taken: {found['refusal']['message']}")
 
-    session.out.show(reply, render)
+    found = session.out.show(reply, render)
+    return ExitCode.OK if found.get("refusal") is None else ExitCode.REFUSED
 
 
 @click.command(cls=Command)
