@@ -63,20 +63,63 @@ async def test_a_session_survives_a_restart(cloud: Running, database: Any) -> No
         assert (await again.ask("GET", "/api/v1/auth/me", who=token)).status_code == 200
 
 
-async def test_ten_failures_close_an_account_for_a_while(
+async def test_ten_failures_close_an_account_for_this_address_for_a_while(
     cloud: Running, second: Running, clock: ManualClock
 ) -> None:
-    for number in range(10):
-        reply = await log_in(cloud, password="nope", address=f"192.0.2.{number}")
-        assert reply.status_code == 401
+    for _ in range(10):
+        assert (await log_in(cloud, password="nope")).status_code == 401
 
     closed = await log_in(second)
 
     assert closed.status_code == 429
     assert 0 < int(closed.headers["Retry-After"]) <= 900
     assert (await log_in(cloud, username="viewer")).status_code == 200
+    assert (await log_in(second, address="192.0.2.2")).status_code == 200
     clock.advance(s=901)
     assert (await log_in(cloud)).status_code == 200
+
+
+async def test_guesses_from_everywhere_together_have_an_end(
+    cloud: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: Any) -> bool:
+        return False
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Passwords, "matches", never)  # a hundred of the real ones take long
+        for number in range(100):
+            reply = await log_in(cloud, address=f"198.51.100.{number % 10}")
+            assert reply.status_code == 401
+        # Who is refused already adds nothing to what all may do together.
+        assert (await log_in(cloud, address="198.51.100.0")).status_code == 429
+
+    assert (await log_in(cloud, address="192.0.2.2")).status_code == 429
+    assert (await log_in(cloud, username="viewer", address="192.0.2.2")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("other", "status"),
+    [
+        pytest.param("2001:db8:0:1:ffff::2", 429, id="the same network"),
+        pytest.param("2001:db8:0:2::1", 200, id="another one"),
+    ],
+)
+async def test_the_addresses_of_an_ipv6_network_count_as_one(
+    cloud: Running, other: str, status: int
+) -> None:
+    for number in range(10):
+        reply = await log_in(cloud, password="nope", address=f"2001:db8:0:1::{number}")
+        assert reply.status_code == 401
+
+    assert (await log_in(cloud, address=other)).status_code == status
+
+
+async def test_ipv4_on_a_socket_for_both_is_not_one_network(cloud: Running) -> None:
+    for _ in range(10):
+        await log_in(cloud, password="nope", address="::ffff:192.0.2.1")
+
+    assert (await log_in(cloud)).status_code == 429
+    assert (await log_in(cloud, address="::ffff:192.0.2.2")).status_code == 200
 
 
 async def test_an_address_is_closed_after_thirty(cloud: Running) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,8 +24,12 @@ class Limit:
     window_ms: int
 
 
-LOGIN_OF_ACCOUNT = Limit(kind="login-account", failures_max=10, window_ms=15 * MINUTE_MS)
+# An account is closed for the address that guesses, not for its owner at another one; what all
+# addresses together may guess is bounded as well, far above what one of them can do.
+LOGIN_OF_ACCOUNT_HERE = Limit(kind="login-here", failures_max=10, window_ms=15 * MINUTE_MS)
+LOGIN_OF_ACCOUNT = Limit(kind="login-account", failures_max=100, window_ms=15 * MINUTE_MS)
 LOGIN_FROM_ADDRESS = Limit(kind="login-address", failures_max=30, window_ms=15 * MINUTE_MS)
+PASSWORD_CHANGE = Limit(kind="password-change", failures_max=10, window_ms=15 * MINUTE_MS)
 SETUP_FROM_ADDRESS = Limit(kind="setup-address", failures_max=10, window_ms=15 * MINUTE_MS)
 PROVISIONING_KEY = Limit(kind="provisioning-key", failures_max=10, window_ms=HOUR_MS)
 PAYLOAD = Limit(kind="payload", failures_max=10, window_ms=HOUR_MS)
@@ -79,6 +84,19 @@ class Attempts:
         """Forget what no limit looks at any more."""
         before = self._clock() - LONGEST_WINDOW_MS
         await connection.execute(delete(failures).where(failures.c.at < before))
+
+
+def neighborhood(address: str) -> str:
+    """What counts as one address: an IPv4 address, or the /64 that an IPv6 user has whole."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:  # how a socket for both kinds shows IPv4
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found), 64), strict=False))
 
 
 def _hashed(subject: str) -> str:

@@ -15,8 +15,10 @@ from iotistic.cloud.audit import NOBODY, AuditLog
 from iotistic.cloud.auth.attempts import (
     LOGIN_FROM_ADDRESS,
     LOGIN_OF_ACCOUNT,
+    LOGIN_OF_ACCOUNT_HERE,
     SETUP_FROM_ADDRESS,
     Attempts,
+    neighborhood,
 )
 from iotistic.cloud.auth.passwords import Passwords
 from iotistic.cloud.auth.users import Users
@@ -95,10 +97,16 @@ class Sessions:
 
     async def log_in(self, username: str, password: str, address: str) -> Session:
         """Begin a session. Raises Unauthorized (one text for all causes), TooManyAttempts."""
+        here = neighborhood(address)
         async with self._database.write() as connection:
+            # Who is refused by one of them is counted by none: all are undone together.
             counted = [
-                await self._attempts.reserve(connection, LOGIN_OF_ACCOUNT, username),
-                await self._attempts.reserve(connection, LOGIN_FROM_ADDRESS, address),
+                await self._attempts.reserve(connection, limit, subject)
+                for limit, subject in (
+                    (LOGIN_OF_ACCOUNT_HERE, f"{here} {username}"),
+                    (LOGIN_FROM_ADDRESS, here),
+                    (LOGIN_OF_ACCOUNT, username),
+                )
             ]
         async with self._database.read() as connection:
             query = select(users).where(users.c.username == username, users.c.is_active)
@@ -147,7 +155,8 @@ class Sessions:
             one_time_logins.c.expires_at > self._clock()
         )
         async with self._database.write() as connection:
-            counted = await self._attempts.reserve(connection, SETUP_FROM_ADDRESS, address)
+            here = neighborhood(address)
+            counted = await self._attempts.reserve(connection, SETUP_FROM_ADDRESS, here)
             found = (
                 await connection.execute(select(one_time_logins.c.created_at).where(valid))
             ).one_or_none()

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from iotistic.cloud.access import Access, Caller
 from iotistic.cloud.audit import AuditLog
-from iotistic.cloud.auth.attempts import LOGIN_OF_ACCOUNT, Attempts
+from iotistic.cloud.auth.attempts import PASSWORD_CHANGE, Attempts
 from iotistic.cloud.auth.passwords import Passwords
 from iotistic.cloud.clock import Clock, iso
 from iotistic.cloud.db.database import Database
@@ -93,8 +93,8 @@ class Users:
     async def change_password(self, caller: Caller, old: str, new: str) -> None:
         """The caller's own; ends all their other sessions. Raises Forbidden, TooManyAttempts."""
         async with self._database.write() as connection:
-            # Who found a session must not find the password by trying here.
-            counted = await self._attempts.reserve(connection, LOGIN_OF_ACCOUNT, caller.username)
+            # Who found a session must not find the password by trying here, from any address.
+            counted = await self._attempts.reserve(connection, PASSWORD_CHANGE, caller.username)
             row = await self._row(connection, caller.user_id)
         if not await self._passwords.matches(old, row.password_hash):
             raise Forbidden("the present password is wrong", code="wrong-password")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from iotistic.cloud.audit import NOBODY, AuditLog
-from iotistic.cloud.auth.attempts import Attempts, Limit
+from iotistic.cloud.auth.attempts import Attempts, Limit, neighborhood
 from iotistic.cloud.db.database import Database
 from iotistic.model.errors import IotisticError
 
@@ -28,7 +28,7 @@ class Refusals:
         are decrypted for nothing is bounded by the queue.
         """
         async with self._database.write() as connection:
-            await self._attempts.reserve(connection, limit, address)
+            await self._attempts.reserve(connection, limit, neighborhood(address))
             await self._audit.record(
                 connection,
                 actor=NOBODY,
