@@ -7,13 +7,15 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -165,6 +167,22 @@ def test_an_open_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
             assert running.ask("GET", "/health")[0] == 200
             running.process.send_signal(signal.SIGTERM)
             assert running.process.wait(10) == 0
+
+
+def test_a_locked_database_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    login = {"username": "admin", "password": PASSWORD}
+    with cloud(data) as running, ThreadPoolExecutor(8) as callers:
+        running.set_up()
+        with closing(sqlite3.connect(data / "cloud.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for _ in range(8):
+                callers.submit(running.ask, "POST", "/api/v1/auth/login", login)
+            assert running.ask("GET", "/ready")[0] == 200
+            started = time.monotonic()
+            running.process.send_signal(signal.SIGTERM)
+            assert running.process.wait(20) == 0
+            assert time.monotonic() - started < 10
 
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:

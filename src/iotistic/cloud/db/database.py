@@ -15,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from iotistic.model.errors import Unavailable
 
-BUSY_TIMEOUT_S = 10.0
+BUSY_TIMEOUT_S = 3.0
+"""How long a transaction waits for another process. A process that is told to end may have to wait
+this long for its line and its lock, on top of the grace it gives to what it serves."""
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
 )
 WRITES = "iotistic_writes"
 """The execution option of connections whose transactions write."""
@@ -46,7 +47,7 @@ class Database:
         # of a second each time. Waiting in line here is fair and wakes at once.
         self._turn = asyncio.Lock() if self.is_sqlite else None
         if self.is_sqlite:
-            prepare_sqlite(self._engine.sync_engine)
+            prepare_sqlite(self._engine.sync_engine, busy_timeout_s=BUSY_TIMEOUT_S)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -99,19 +100,19 @@ def _unavailable(error: OperationalError) -> DatabaseUnavailable:
     return DatabaseUnavailable(f"the database does not answer: {reason}", retry_after_s=2)
 
 
-def prepare_sqlite(engine: Engine) -> None:
+def prepare_sqlite(engine: Engine, *, busy_timeout_s: float) -> None:
     """Make every connection durable and strict, and every transaction begin as it should."""
-    event.listen(engine, "connect", _set_pragmas)
+
+    def set_pragmas(connection: Any, _: Any) -> None:
+        # The driver's own way to begin transactions is late and deferred: ours below instead.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (f"PRAGMA busy_timeout={int(busy_timeout_s * 1000)}", *_PRAGMAS):
+            cursor.execute(pragma)
+        cursor.close()
+
+    event.listen(engine, "connect", set_pragmas)
     event.listen(engine, "begin", _begin)
-
-
-def _set_pragmas(connection: Any, _: Any) -> None:
-    # The driver's own way to begin transactions is late and deferred: ours below instead.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
 
 
 def _begin(connection: Connection) -> None:

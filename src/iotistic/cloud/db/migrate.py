@@ -17,6 +17,8 @@ from iotistic.cloud.db.database import WRITES, prepare_sqlite
 from iotistic.model.errors import InvalidField, Refused
 
 HEAD = "head"
+BUSY_TIMEOUT_S = 10.0
+"""Longer than when serving: another process may be migrating, and nobody waits for an answer."""
 _FOLDER = Path(__file__).parent / "migrations"
 # Alembic does not await: these are the drivers that do not either.
 _DRIVERS = {"sqlite+aiosqlite": "sqlite"}
@@ -49,7 +51,7 @@ def migrate(url: str, *, to: str = HEAD) -> None:
         # Not shown: a URL of a database may hold a password.
         raise InvalidField("--database", expected=expected, found=url, secret=True) from error
     engine = create_engine(parsed.set(drivername=driver), poolclass=NullPool)
-    prepare_sqlite(engine)
+    prepare_sqlite(engine, busy_timeout_s=BUSY_TIMEOUT_S)
     try:
         with engine.connect() as connection:
             writing = connection.execution_options(**{WRITES: True})
