@@ -92,6 +92,20 @@ async def test_without_a_login_only_public_routes_answer(cloud: Running) -> None
             assert (await cloud.ask("OPTIONS", path)).status_code == 403
 
 
+async def test_no_answer_is_kept_on_the_way_or_taken_for_a_page(cloud: Running) -> None:
+    key = await cloud.o1_device()
+    for route, access in ROUTES.items():
+        if route.endswith(("/auth/logout", "/deprovision")):
+            continue  # they end what the others are asked with
+        method, path = path_of(route)
+        how: dict[str, Any] = {"key": key} if access == DEVICE else {"who": ADMIN}
+        for reply in (await cloud.ask(method, path), await cloud.ask(method, path, **how)):
+            assert reply.headers["X-Content-Type-Options"] == "nosniff", route
+            asked_again = reply.headers.get("ETag") and access == DEVICE
+            expected = "private, no-cache" if asked_again else "no-store"
+            assert reply.headers["Cache-Control"] == expected, route
+
+
 @pytest.mark.parametrize("who", ROLES)
 async def test_a_role_may_do_what_it_and_lesser_ones_may(cloud: Running, who: str) -> None:
     allowed = {PUBLIC, EITHER, *ROLES[: ROLES.index(who) + 1]}

@@ -10,11 +10,13 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Litestar, Response, Router
+from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import Message, Scope
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -203,6 +205,7 @@ def _application(services: Mapping[str, object], guardian: Guardian) -> Litestar
         },
         guards=[guardian.guard],
         exception_handlers={Exception: answer_error},
+        before_send=[_keep_private],
         openapi_config=OpenAPIConfig(
             title="Iotistic cloud",
             version=__version__,
@@ -229,6 +232,14 @@ def _application(services: Mapping[str, object], guardian: Guardian) -> Litestar
         logging_config=None,
         debug=False,
     )
+
+
+async def _keep_private(message: Message, _: Scope) -> None:
+    # On all answers: tokens and keys are in many, and one that is forgotten would be kept.
+    if message["type"] == "http.response.start":
+        headers = MutableScopeHeaders.from_message(message)
+        headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("X-Content-Type-Options", "nosniff")
 
 
 def _in_our_form(response: Response[Any]) -> Response[Any]:

@@ -96,6 +96,7 @@ class BoundedHttp(HttpToolsProtocol):
         )
         head = (
             b"content-type: application/json\r\n"
+            b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
             b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         )
         if not self.transport.is_closing():
