@@ -37,6 +37,7 @@ class Caller:
 
     user_id: int
     username: str
+    created_at: int
     role: Access
     address: str
     session_hash: str
@@ -45,6 +46,11 @@ class Caller:
     def actor(self) -> str:
         """As the audit log names them."""
         return f"user:{self.username}"
+
+    @property
+    def identity(self) -> str:
+        """What no other user shares: names, and ids in some databases, are given again."""
+        return f"user:{self.user_id}:{self.created_at}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

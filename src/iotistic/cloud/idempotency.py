@@ -41,7 +41,7 @@ class Idempotency:
     async def once(
         self,
         request: AnyRequest,
-        actor: str,
+        identity: str,
         act: Callable[[AsyncConnection], Awaitable[dict[str, Any]]],
         *,
         asked: Any,
@@ -49,6 +49,7 @@ class Idempotency:
     ) -> Response[Any]:
         """The answer of `act`, run in a write transaction, or the one it gave before.
 
+        `identity` is the caller's alone, for ever: the answer may be a secret of theirs.
         `asked` is the body, by which the same request is told from another one.
         Raises InvalidField for a bad key, Conflict when the key was used for something else.
         """
@@ -58,7 +59,7 @@ class Idempotency:
                 return _answer(canonical_json(await act(connection)), status)
         if not 0 < len(key) <= _LENGTH_MAX or not key.isprintable():
             raise InvalidField(HEADER, expected=f"1 to {_LENGTH_MAX} printable characters")
-        key_hash = hashlib.sha256(canonical_json([actor, key])).hexdigest()
+        key_hash = hashlib.sha256(canonical_json([identity, key])).hexdigest()
         what = [request.method, request.url.path, request.url.query, asked]
         asked_hash = hashlib.sha256(canonical_json(what)).hexdigest()
         try:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cloud.joining import Device
-from tests.cloud.running import FACE, ManualClock, Running, at_rest, running_cloud
+from tests.cloud.running import FACE, PASSWORD, ManualClock, Running, at_rest, running_cloud
 
 KEYS = "/api/v1/provisioning-keys"
 
@@ -124,6 +124,26 @@ async def test_a_repeated_request_with_its_key_makes_one_key(
     assert (await make(cloud, {"label": "a"}, who="admin")).json()["key"] != first.json()["key"]
     clock.advance(h=24.01)
     assert (await make(cloud, {"label": "a"})).json()["key"] != first.json()["key"]
+
+
+async def test_a_namesake_does_not_get_the_answer_of_who_was_there_before(
+    cloud: Running, clock: ManualClock
+) -> None:
+    async def make() -> Any:
+        body = {"username": "zoe", "password": PASSWORD, "role": "operator"}
+        zoe = await cloud.ok("POST", "/api/v1/users", body, who="admin")
+        login = {"username": "zoe", "password": PASSWORD}
+        token = (await cloud.ok("POST", "/api/v1/auth/login", login))["token"]
+        key = await cloud.ok("POST", KEYS, {}, who=token, headers={"X-Idempotency-Key": "once"})
+        await cloud.ok("DELETE", f"/api/v1/users/{zoe['id']}", who="admin")
+        return zoe["id"], key["key"]
+
+    first_id, first_key = await make()
+    clock.advance(s=1)
+    again_id, other_key = await make()
+
+    assert first_id == again_id  # the database gives ids again, as people do with names
+    assert first_key != other_key
 
 
 async def test_the_repeated_answer_is_not_readable_at_rest(cloud: Running, database: Path) -> None:

@@ -75,7 +75,7 @@ class Sessions:
             return None
         hashed = token_hash(token)
         query = (
-            select(users.c.id, users.c.username, users.c.role)
+            select(users.c.id, users.c.username, users.c.created_at, users.c.role)
             .join(sessions, sessions.c.user_id == users.c.id)
             .where(
                 sessions.c.token_hash == hashed,
@@ -90,6 +90,7 @@ class Sessions:
         return Caller(
             user_id=row.id,
             username=row.username,
+            created_at=row.created_at,
             role=Access(row.role),
             address=address,
             session_hash=hashed,

@@ -106,7 +106,7 @@ async def create_key(
         key, shown = await provisioning_keys.create(connection, caller, wish)
         return _with_key(shown, key.reveal(), face)
 
-    return await idempotency.once(request, caller.actor, create, asked=body, status=201)
+    return await idempotency.once(request, caller.identity, create, asked=body, status=201)
 
 
 @post("/v1/provisioning-keys/generate", access=Access.OPERATOR)
@@ -137,7 +137,7 @@ async def generate_key(
         key, shown = await provisioning_keys.create(connection, caller, wish)
         return _with_key(shown, key.reveal(), face)
 
-    return await idempotency.once(request, caller.actor, create, asked=body, status=201)
+    return await idempotency.once(request, caller.identity, create, asked=body, status=201)
 
 
 @get("/v1/provisioning-keys", access=Access.VIEWER)
@@ -165,7 +165,7 @@ async def revoke_key(
     async def revoke(connection: Any) -> dict[str, Any]:
         return await provisioning_keys.revoke(connection, caller, key_id, reason)
 
-    return await idempotency.once(request, caller.actor, revoke, asked=body, status=200)
+    return await idempotency.once(request, caller.identity, revoke, asked=body, status=200)
 
 
 def _fleet(fields: Fields) -> str:
