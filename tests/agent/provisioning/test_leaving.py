@@ -263,7 +263,6 @@ class TestAFactoryReset:
         assert device.identity.uuid == OTHER_UUID
         assert device.identity.cloud is None
         assert cloud.devices[UUID].deprovisioned
-        assert not device.manager.resetting
 
     async def test_keeps_volumes_and_identity_when_told_to(self, device: Device) -> None:
         await furnish(device.engine)
@@ -329,8 +328,12 @@ class TestAFactoryReset:
         assert device.manager.may_run_services(has_target=True)
 
         await device.manager.factory_reset(UUID)
-
         assert not device.manager.may_run_services(has_target=True)
+        await device.runs_until(lambda: device.resets == 1)
+
+        # What else runs in this life holds the old target still.
+        assert not device.manager.may_run_services(has_target=True)
+        assert device.restart().may_run_services(has_target=True)
 
 
 def test_required_provisioning_holds_back_only_a_device_without_a_target() -> None:

@@ -28,6 +28,13 @@ def warnings_of(rooms: Rooms, facts: Facts) -> list[Json]:
     found = [*rooms.listening.problems.values()]
     if (clock := clock_warning(facts.wall_ms)) is not None:
         found.append(clock)
+    if rooms.provisioning.status().resetting:
+        found.append(
+            IotisticError(
+                "a factory reset is under way: nothing is started, and the agent starts anew",
+                code="resetting",
+            )
+        )
     if not rooms.provisioning.machine_matches:
         found.append(machine_changed())
     if facts.snapshot.target is not None:

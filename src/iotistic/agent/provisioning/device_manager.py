@@ -81,6 +81,7 @@ class DeviceManager:
         self._on_change = on_change
         self._on_reset = on_reset
         self._access_file = access_file
+        self._has_reset = False
         self._database_was_missing = store.database_was_missing
         self._crypto = crypto
         self._membership = Membership(
@@ -110,8 +111,12 @@ class DeviceManager:
 
     @property
     def resetting(self) -> bool:
-        """A factory reset is under way: nothing of ours may be started."""
-        return self._store.reset_pending is not None
+        """A factory reset is under way: nothing of ours may be started.
+
+        Until the agent has started anew, also when the journal is done already: what else runs in
+        this process still holds the target and the engine of the device that was.
+        """
+        return self._has_reset or self._store.reset_pending is not None
 
     @property
     def machine_matches(self) -> bool:
@@ -291,7 +296,10 @@ class DeviceManager:
         await self._loop.run()
 
     def _tasks(self) -> Sequence[Task]:
-        return decisions.tasks(self._store.identity, self._wish(), resetting=self.resetting)
+        pending = self._store.reset_pending is not None
+        if self._has_reset and not pending:
+            return ()
+        return decisions.tasks(self._store.identity, self._wish(), resetting=pending)
 
     async def _do(self, task: Task) -> None:
         match task:
@@ -327,6 +335,7 @@ class DeviceManager:
         options = self._store.reset_pending
         if options is None:
             return
+        self._has_reset = True
         identity = self._store.identity
         link = decisions.link_in_use(identity)
         if link is not None and not self._loop.has_failed(Task.RESET):
