@@ -185,6 +185,42 @@ def test_a_locked_database_does_not_hold_up_the_end(tmp_path: Path) -> None:
             assert time.monotonic() - started < 10
 
 
+def test_a_second_cloud_in_one_folder_leaves_the_address_of_the_first(tmp_path: Path) -> None:
+    data, log = tmp_path / "data", tmp_path / "second.log"
+    with cloud(data) as first:
+        with log.open("w") as output:
+            second = subprocess.Popen(
+                [PROGRAM, "serve", "--port", "0", "--data", str(data)],
+                stderr=output,
+                env=clean_environment(),
+            )
+        try:
+            deadline = time.monotonic() + START_S
+            while "listening" not in log.read_text() and time.monotonic() < deadline:
+                assert second.poll() is None, log.read_text()
+                time.sleep(0.02)
+            second.send_signal(signal.SIGTERM)
+            assert second.wait(10) == 0
+        finally:
+            second.kill()
+            second.wait()
+
+        assert "its address stays" in log.read_text()
+        assert run("admin", "address", "--data", str(data)).stdout.strip() == first.url
+
+
+def test_a_cloud_that_was_killed_does_not_keep_the_next_from_saying_where_it_is(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with cloud(data) as first:
+        first.process.kill()
+        first.process.wait()
+        left = json.loads((data / "cloud.json").read_text())
+        assert left["pid"] == first.process.pid
+
+    with cloud(data) as again:
+        assert run("admin", "address", "--data", str(data)).stdout.strip() == again.url
+
+
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with cloud(data) as running:

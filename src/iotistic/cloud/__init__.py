@@ -19,6 +19,7 @@ the same database is just another one.
     housekeeping  what has to be done now and then
     app           the only place that wires them together
     serving       sockets, TLS, signals
+    address_file  where a running cloud listens, for programs beside it
 
 Nothing is exported: the room is used as the program `iotistic-cloud` and over HTTP.
 """

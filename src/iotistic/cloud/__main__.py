@@ -159,7 +159,7 @@ def add(username: str, password_file: Any, data: Path, database: str | None) -> 
 )
 def address(data: Path) -> None:
     """Print where the cloud with this data folder listens."""
-    from iotistic.cloud.serving import running_url
+    from iotistic.cloud.address_file import running_url
 
     try:
         url = running_url(data)

@@ -6,6 +6,7 @@ import asyncio
 
 import click
 
+from iotistic.cloud.address_file import running_url
 from iotistic.cloud.app import open_cloud
 from iotistic.cloud.auth.passwords import check_password
 from iotistic.cloud.auth.users import USERNAME, USERNAME_EXPECTED
@@ -13,7 +14,7 @@ from iotistic.cloud.clock import Clock
 from iotistic.cloud.durable_file import make_folder
 from iotistic.cloud.provisioning.replies import PublicFace
 from iotistic.cloud.server_key import load_server_key
-from iotistic.cloud.serving import hand_out_login, running_url
+from iotistic.cloud.serving import hand_out_login
 from iotistic.cloud.settings import DEFAULT_PORT, Settings
 from iotistic.model.reader import check_text
 

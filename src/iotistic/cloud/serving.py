@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 import sys
@@ -14,9 +13,9 @@ from functools import partial
 from pathlib import Path
 
 import click
-import msgspec
 import uvicorn
 
+from iotistic.cloud.address_file import announcing, remove_address, write_address
 from iotistic.cloud.app import Cloud, open_cloud
 from iotistic.cloud.auth.sessions import ONE_TIME_SPAN_MS
 from iotistic.cloud.certificates import private_authority
@@ -29,7 +28,6 @@ from iotistic.cloud.settings import Settings
 from iotistic.model.canonical import canonical_json
 from iotistic.model.errors import Refused
 
-ADDRESS_FILE = "cloud.json"
 FIRST_LOGIN_FILE = "first-login.json"
 BACKLOG = 512
 GRACE_S = 5
@@ -49,7 +47,7 @@ class _Server(uvicorn.Server):
 async def serve(settings: Settings, *, clock: Clock) -> None:
     """Serve until SIGTERM or SIGINT. Raises IotisticError when it cannot begin."""
     listening, server_key = await asyncio.to_thread(_prepare, settings)
-    with contextlib.closing(listening):
+    with contextlib.closing(listening), announcing(settings.data) as is_announcing:
         url = _url(settings, listening)
         face = await asyncio.to_thread(_face, settings, url)
         first_login = settings.data / FIRST_LOGIN_FILE
@@ -64,10 +62,13 @@ async def serve(settings: Settings, *, clock: Clock) -> None:
             _stop_on_signals(server)
             async with asyncio.TaskGroup() as group:
                 housekeeping = group.create_task(cloud.housekeeping.run(), name="housekeeping")
-                group.create_task(_announce(settings, server, cloud, url, clock), name="announce")
+                announce = _announce(
+                    settings, server, cloud, url=url, clock=clock, is_announcing=is_announcing
+                )
+                group.create_task(announce, name="announce")
                 await server.serve(sockets=[listening])
                 housekeeping.cancel()
-            await asyncio.to_thread(_withdraw, settings.data / ADDRESS_FILE)
+            await asyncio.to_thread(remove_address, settings.data)
     _log.info("stopped")
 
 
@@ -149,7 +150,13 @@ def _stop_on_signals(server: uvicorn.Server) -> None:
 
 
 async def _announce(
-    settings: Settings, server: uvicorn.Server, cloud: Cloud, url: str, clock: Clock
+    settings: Settings,
+    server: uvicorn.Server,
+    cloud: Cloud,
+    *,
+    url: str,
+    clock: Clock,
+    is_announcing: bool,
 ) -> None:
     """Say where it listens once it does, and hand out the first login where nobody has one."""
     while not server.started:
@@ -162,8 +169,13 @@ async def _announce(
     else:
         await asyncio.to_thread((settings.data / FIRST_LOGIN_FILE).unlink, missing_ok=True)
     # Last: who finds the address finds everything else in place.
-    address = canonical_json({"url": url, "pid": os.getpid()}) + b"\n"
-    await asyncio.to_thread(write_private, settings.data / ADDRESS_FILE, address)
+    if is_announcing:
+        await asyncio.to_thread(write_address, settings.data, url)
+    else:
+        _log.warning(
+            "another cloud runs with this folder, and its address stays in cloud.json",
+            extra={"data": str(settings.data)},
+        )
     _log.info("listening", extra={"url": url, "data": str(settings.data)})
 
 
@@ -181,18 +193,3 @@ async def hand_out_login(token: str, *, url: str, data: Path, clock: Clock) -> N
     content = {"url": setup, "token": token, "expiresAt": iso(clock() + ONE_TIME_SPAN_MS)}
     await asyncio.to_thread(write_private, path, canonical_json(content) + b"\n")
     _log.info("one-time login written", extra={"path": str(path), "minutes": minutes})
-
-
-def running_url(data: Path) -> str | None:
-    """Where the cloud with this data folder listens, as it wrote it down; None when none does."""
-    with contextlib.suppress(FileNotFoundError, ValueError, AttributeError):
-        found = msgspec.json.decode((data / ADDRESS_FILE).read_bytes()).get("url")
-        return found if isinstance(found, str) else None
-    return None
-
-
-def _withdraw(path: Path) -> None:
-    """Remove our address, unless another process has put its own there meanwhile."""
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        if msgspec.json.decode(path.read_bytes()).get("pid") == os.getpid():
-            path.unlink()
