@@ -259,3 +259,44 @@ async def test_secrets_that_an_older_agent_echoes_are_not_kept(
     assert "hush" not in text
     assert "TOKEN" in text
     assert b"TOKEN" not in at_rest(database)
+
+
+@pytest.mark.parametrize("environment", [{"TOKEN": "hush"}, ["TOKEN=hush"], [{"TOKEN": "hush"}]])
+async def test_values_that_any_agent_sends_are_not_kept(
+    cloud: Running, key: str, environment: Any
+) -> None:
+    apps = app(service(environment=environment))["apps"]
+    sent = {**DOCUMENT, "apps": apps, "environment": environment}
+
+    assert (await send(cloud, key, sent)).status_code == 200
+
+    assert "hush" not in (await cloud.ask("GET", CURRENT, who="admin")).text
+    # What is held is not what was sent: a patch on it is no harm, and asks for the whole.
+    patch = {"cpu_usage": 1, "base": hash_of(sent)}
+    assert (await send(cloud, key, patch)).json()["code"] == "resync"
+    assert (await send(cloud, key, sent)).status_code == 200
+
+
+async def test_a_value_that_comes_with_a_patch_is_not_kept(cloud: Running, key: str) -> None:
+    await send(cloud, key, DOCUMENT)
+    apps = app(service(environment={"TOKEN": "hush"}))["apps"]
+
+    reply = await send(cloud, key, {"apps": apps, "base": hash_of(DOCUMENT)})
+
+    assert reply.status_code == 200
+    assert "hush" not in (await cloud.ask("GET", CURRENT, who="admin")).text
+
+
+async def test_names_of_the_environment_and_an_operators_config_are_kept_as_they_came(
+    cloud: Running, key: str
+) -> None:
+    apps = app(service(environment=["TOKEN", "MODE"]))["apps"]
+    sent = {**DOCUMENT, "apps": apps, "config": {"environment": "production"}}
+    await send(cloud, key, sent)
+
+    reply = await send(cloud, key, {"cpu_usage": 13, "base": hash_of(sent)})
+
+    assert reply.status_code == 200
+    seen = await cloud.ok("GET", CURRENT, who="viewer")
+    assert seen["apps"] == apps
+    assert seen["config"] == {"environment": "production"}

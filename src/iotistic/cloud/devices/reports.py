@@ -141,7 +141,7 @@ class Reports:
             envelope, document = Envelope(), merge_o1(held, inner)
         else:
             envelope, content = open_body(inner)
-            document = merge(held, envelope, content)
+            document = without_values(merge(held, envelope, content))
         encoded = canonical_json(document)
         if len(encoded) > BODY_BYTES_MAX:
             raise TooLarge("the report has grown beyond what is kept", remedy="report less")
@@ -194,6 +194,17 @@ def merge_o1(held: Mapping[str, Any] | None, content: Mapping[str, Any]) -> dict
     return {**(held or {}), **{name: _without_values(value) for name, value in content.items()}}
 
 
+def without_values(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of v2 without the values of environment variables, which no device should send.
+
+    Our agent sends names only, and its document stays as it is. One that sends values agrees no
+    more with what is held: its patches are answered with `resync`, its whole documents are taken.
+    `config` is the operator's own, with names of their choice.
+    """
+    shown: dict[str, Any] = _without_values(document)
+    return {**shown, "config": document["config"]} if "config" in document else shown
+
+
 def _without_values(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_values(item) for item in value]
@@ -209,8 +220,15 @@ def _masked(environment: Any) -> Any:
     if isinstance(environment, Mapping):
         return dict.fromkeys(environment, MASK)
     if isinstance(environment, list):
-        return [f"{str(item).partition('=')[0]}={MASK}" for item in environment]
+        return [_masked_entry(item) for item in environment]
     return MASK
+
+
+def _masked_entry(entry: Any) -> str:
+    if not isinstance(entry, str):
+        return MASK
+    name, has_value, _ = entry.partition("=")
+    return f"{name}={MASK}" if has_value else name
 
 
 def _promise_ms(document: Mapping[str, Any]) -> int:
