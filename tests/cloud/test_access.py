@@ -89,7 +89,16 @@ async def test_without_a_login_only_public_routes_answer(cloud: Running) -> None
             assert status not in DENIED, route
         else:
             assert status == 401, route
-            assert (await cloud.ask("OPTIONS", path)).status_code == 403
+
+
+async def test_options_are_not_possible_anywhere(cloud: Running) -> None:
+    for route in ROUTES:
+        method, path = path_of(route)
+        reply = await cloud.ask("OPTIONS", path)
+        assert (reply.status_code, reply.json()["code"]) == (405, "method-not-allowed"), route
+        allowed = reply.headers["Allow"].split(", ")
+        assert method in allowed
+        assert "OPTIONS" not in allowed
 
 
 async def test_no_answer_is_kept_on_the_way_or_taken_for_a_page(cloud: Running) -> None:

@@ -178,9 +178,9 @@ async def test_a_broken_body_is_not_shown_again(cloud: Running, body: bytes) -> 
     assert "canary" not in reply.text
 
 
-@pytest.mark.parametrize("number", ["9" * 30, "-" + "9" * 30])
+@pytest.mark.parametrize("number", ["9" * 30, "-" + "9" * 30, "+1", "1_0", "01", "\u0661", "x"])
 @pytest.mark.parametrize("path", ["users/", f"devices/{UUID}/target-state/history/"])
-async def test_a_number_beyond_all_databases_is_not_there(
+async def test_a_number_of_no_database_or_written_otherwise_is_not_there(
     cloud: Running, key: str, path: str, number: str
 ) -> None:
     reply = await cloud.ask("GET", f"/api/v1/{path}{number}", who="admin")

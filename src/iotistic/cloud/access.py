@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from litestar import HttpMethod
+from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import BaseRouteHandler
+from litestar.routes import HTTPRoute
 
 from iotistic.cloud.errors import Forbidden, Unauthorized
 from iotistic.cloud.requests import Connection, bearer_of, client_address, device_key_of
@@ -91,7 +94,10 @@ class Guardian:
         self._devices = devices
 
     async def guard(self, connection: Connection, handler: BaseRouteHandler) -> None:
-        """Let the caller through, or raise Unauthorized, Forbidden or Gone."""
+        """Let the caller through, or raise Unauthorized, Forbidden, Gone or a 405 for OPTIONS."""
+        if connection.scope.get("method") == HttpMethod.OPTIONS:
+            # The framework's own answer, which we have no use for: nobody else's pages call here.
+            raise MethodNotAllowedException(headers={"allow": _methods(connection)})
         access = handler.opt.get("access")
         if access is Access.PUBLIC:
             return
@@ -138,6 +144,17 @@ class Guardian:
         if ROLES.index(caller.role) < ROLES.index(needed):
             raise Forbidden(f"this needs the role {needed}, you have {caller.role}")
         return caller
+
+
+def _methods(connection: Connection) -> str:
+    path = connection.scope["path_template"]
+    found = {
+        method
+        for route in connection.app.routes
+        if isinstance(route, HTTPRoute) and route.path_format == path
+        for method in route.methods
+    }
+    return ", ".join(sorted(found - {HttpMethod.OPTIONS}))
 
 
 def _login_needed() -> Unauthorized:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import InternalServerException
 
 from iotistic.cloud.errors import TooLarge, TooSlow
-from iotistic.model.errors import InvalidField
+from iotistic.model.errors import InvalidField, NotFound
 from iotistic.model.reader import decode_json
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -25,6 +26,7 @@ READ_TIMEOUT_S = 60.0
 _OFF_LOOP_FROM_BYTES = 128 * 1024
 _GZIP = frozenset({"gzip", "x-gzip"})
 _INFLATE_WINDOW = 31
+_PATH_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
 
 
 async def read_json(request: AnyRequest, *, bytes_max: int = SMALL_BODY_BYTES_MAX) -> Any:
@@ -144,6 +146,17 @@ def token_hash(token: str) -> str:
     whatever the caller guessed right.
     """
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def path_number(text: str, what: str) -> int:
+    """A number in a path, as it is written in replies and in no other way.
+
+    Raises NotFound with the code `no-such-<what>`: what Python takes for a number, such as `+1`
+    and `1_0`, would give one thing several addresses.
+    """
+    if not _PATH_NUMBER.fullmatch(text):
+        raise NotFound(f"there is no such {what}; one is named by digits", code=f"no-such-{what}")
+    return int(text)
 
 
 def query_integer(request: AnyRequest, name: str, *, default: int, high: int) -> int:

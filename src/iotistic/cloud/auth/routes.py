@@ -13,7 +13,7 @@ from iotistic.cloud.auth.passwords import LENGTH_MAX, check_password
 from iotistic.cloud.auth.sessions import Session, Sessions
 from iotistic.cloud.auth.users import USERNAME, USERNAME_EXPECTED, Users
 from iotistic.cloud.clock import iso
-from iotistic.cloud.requests import AnyRequest, client_address, read_json
+from iotistic.cloud.requests import AnyRequest, client_address, path_number, read_json
 from iotistic.model.errors import InvalidField
 from iotistic.model.reader import Fields
 
@@ -75,10 +75,10 @@ async def list_users(users: NamedDependency[Users]) -> dict[str, Any]:
     return {"count": len(found), "users": found}
 
 
-@get("/users/{user_id:int}", access=Access.ADMIN)
-async def show_user(user_id: FromPath[int], users: NamedDependency[Users]) -> dict[str, Any]:
+@get("/users/{user_id:str}", access=Access.ADMIN)
+async def show_user(user_id: FromPath[str], users: NamedDependency[Users]) -> dict[str, Any]:
     """One of them."""
-    return await users.get(user_id)
+    return await users.get(path_number(user_id, "user"))
 
 
 @post("/users", access=Access.ADMIN)
@@ -95,9 +95,9 @@ async def add_user(
     )
 
 
-@patch("/users/{user_id:int}", access=Access.ADMIN)
+@patch("/users/{user_id:str}", access=Access.ADMIN)
 async def change_user(
-    user_id: FromPath[int],
+    user_id: FromPath[str],
     request: AnyRequest,
     caller: NamedDependency[Caller],
     users: NamedDependency[Users],
@@ -105,15 +105,17 @@ async def change_user(
     """Another role, or no entry. Body: `{role?, isActive?}`."""
     fields = Fields(await read_json(request), "")
     is_active = None if fields.raw("isActive") is None else fields.boolean("isActive", default=True)
-    return await users.change(caller, user_id, role=_role(fields), is_active=is_active)
+    return await users.change(
+        caller, path_number(user_id, "user"), role=_role(fields), is_active=is_active
+    )
 
 
-@delete("/users/{user_id:int}", access=Access.ADMIN)
+@delete("/users/{user_id:str}", access=Access.ADMIN)
 async def remove_user(
-    user_id: FromPath[int], caller: NamedDependency[Caller], users: NamedDependency[Users]
+    user_id: FromPath[str], caller: NamedDependency[Caller], users: NamedDependency[Users]
 ) -> None:
     """Take one away."""
-    await users.remove(caller, user_id)
+    await users.remove(caller, path_number(user_id, "user"))
 
 
 def _role(fields: Fields) -> Access | None:

@@ -17,7 +17,6 @@ from iotistic.cloud.clock import Clock, iso
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import sessions, users
 from iotistic.cloud.errors import Forbidden
-from iotistic.model.canonical import INTEGER_MAX
 from iotistic.model.errors import Conflict, NotFound
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -159,10 +158,8 @@ class Users:
         return int(result.scalar_one())
 
     async def _row(self, connection: AsyncConnection, user_id: int) -> Row[Any]:
-        row = None
-        if abs(user_id) <= INTEGER_MAX:  # a path names any number, a database holds 64 bits
-            query = select(users).where(users.c.id == user_id)
-            row = (await connection.execute(query)).one_or_none()
+        query = select(users).where(users.c.id == user_id)
+        row: Row[Any] | None = (await connection.execute(query)).one_or_none()
         if row is None:
             raise NotFound(f"there is no user {user_id}", code="no-such-user")
         return row

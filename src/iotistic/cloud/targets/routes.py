@@ -15,7 +15,7 @@ from iotistic.cloud.access import Access, Caller, DeviceCaller
 from iotistic.cloud.clock import optional_iso
 from iotistic.cloud.devices.credentials import Credentials
 from iotistic.cloud.devices.fleet import Fleet
-from iotistic.cloud.requests import AnyRequest, query_flag, read_json, read_object
+from iotistic.cloud.requests import AnyRequest, path_number, query_flag, read_json, read_object
 from iotistic.cloud.targets.draft import parse_draft, without_values
 from iotistic.cloud.targets.history import TargetHistory
 from iotistic.cloud.targets.targets import Targets
@@ -150,18 +150,19 @@ async def show_history(
     return {"count": len(versions), "versions": versions}
 
 
-@get("/devices/{uuid:str}/target-state/history/{version:int}", access=Access.VIEWER)
+@get("/devices/{uuid:str}/target-state/history/{version:str}", access=Access.VIEWER)
 async def show_version(
     uuid: FromPath[str],
-    version: FromPath[int],
+    version: FromPath[str],
     caller: NamedDependency[Caller],
     fleet: NamedDependency[Fleet],
     targets: NamedDependency[Targets],
 ) -> dict[str, Any]:
     """One version's content."""
-    body = await targets.version((await fleet.find(uuid)).id, version)
+    number = path_number(version, "version")
+    body = await targets.version((await fleet.find(uuid)).id, number)
     shown = without_values(body) if caller.role is Access.VIEWER else body
-    return {"uuid": uuid, "version": version, **shown}
+    return {"uuid": uuid, "version": number, **shown}
 
 
 @post("/devices/{uuid:str}/target-state/rollback", access=Access.OPERATOR, status_code=200)
