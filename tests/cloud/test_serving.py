@@ -209,7 +209,9 @@ def test_a_second_cloud_in_one_folder_leaves_the_address_of_the_first(tmp_path: 
         assert run("admin", "address", "--data", str(data)).stdout.strip() == first.url
 
 
-def test_a_cloud_that_was_killed_does_not_keep_the_next_from_saying_where_it_is(tmp_path: Path) -> None:
+def test_a_killed_cloud_does_not_keep_the_next_one_from_announcing(
+    tmp_path: Path,
+) -> None:
     data = tmp_path / "data"
     with cloud(data) as first:
         first.process.kill()
