@@ -134,4 +134,7 @@ def test_a_benchmark_measures_the_real_programs(
     assert said.returncode == 0, said.stderr
     found = json.loads(said.stdout.splitlines()[-1])
     assert found["bench"] == bench
-    assert all(value > 0 for value in found["figures"].values())
+    # An idle agent may well use no CPU in the second it is looked at.
+    figures = {n: value for n, value in found["figures"].items() if n != "idle_cpu_percent"}
+    assert figures
+    assert all(value > 0 for value in figures.values())
