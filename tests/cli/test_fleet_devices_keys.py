@@ -60,6 +60,7 @@ REPORT: dict[str, Any] = {
     "config": {},
     "version": 7,
     "system_info": {"warnings": [{"code": "unknown-field", "message": "apps.1001.port"}]},
+    "reported_at": "2026-01-01T00:00:00+00:00",
 }
 REPORTED = (
     "reported 2 h 5 min ago",
