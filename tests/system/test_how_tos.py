@@ -144,13 +144,13 @@ def test_a_deleted_database_registers_again_as_the_same_device(
 def test_a_container_that_does_not_start_says_what_it_waits_for(
     running: Site, technician: Technician
 ) -> None:
-    running.deploy(running.service("web"), running.service("db", volumes=["/etc:/host"]))
-    assert technician.iotctl("sync")["changed"]
+    bad = running.deploy(running.service("web"), running.service("db", volumes=["/etc:/host"]))
+    assert technician.iotctl("sync")["version"] == bad
     rejected = wait_for("the verdict", lambda: _rejection(technician), 60)
 
     done = technician.follow("container-not-starting.md", leave_out=(DOCKER_PS, RESTART))
-    running.deploy(running.service("web"))
-    assert technician.iotctl("sync")["changed"]
+    good = running.deploy(running.service("web"))
+    assert technician.iotctl("sync")["version"] == good
     running.agent.until_settled()
     corrected = technician.follow("container-not-starting.md", leave_out=(DOCKER_PS,))
 
