@@ -70,7 +70,7 @@ class Dialect(StrEnum):
 
 
 class LogComponent(StrEnum):
-    """Who logs. The seed's names, hence camelCase; the name is also the room to look into."""
+    """Who logs. Names that programs filter by, hence camelCase; also the room to look into."""
 
     AGENT = "agent"
     CONTAINER_MANAGER = "containerManager"
