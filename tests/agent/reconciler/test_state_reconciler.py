@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from iotistic.agent.reconciler.offer import TargetWentBack
+from iotistic.agent.reconciler.state_reconciler import EVENT_ECHOES_S
 from iotistic.agent.store.records import target_hash
 from iotistic.engines.simulated import Fault, FaultKind, SimulatedEngine
 from iotistic.model.errors import InvalidField
+from iotistic.model.observation import Container
 from iotistic.model.words import ContainerState, Verdict
 from iotistic.planner.world import Intent, IntentKind
 from tests.agent.fast_clock import FastClock
@@ -311,3 +314,42 @@ async def test_a_stored_target_that_fits_no_more_leaves_what_runs_alone_and_says
         assert await device.containers() == before
         await device.offer(target(service("web", "web:2"), version=2))
         await device.settled()
+
+
+class LaggingListing:
+    """An engine that says "die" before its listing does, as Docker may: one look is stale."""
+
+    def __init__(self, engine: SimulatedEngine) -> None:
+        self._engine = engine
+        self._before: tuple[Container, ...] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    async def kill(self, container_id: str) -> None:
+        self._before = await self._engine.containers()
+        await self._engine.outside.kill(container_id)
+
+    async def containers(self) -> tuple[Container, ...]:
+        stale, self._before = self._before, None
+        return await self._engine.containers() if stale is None else stale
+
+
+async def test_a_listing_that_lags_behind_its_event_does_not_delay_healing_to_the_timer(
+    tmp_path: Path, engine: SimulatedEngine
+) -> None:
+    lagging = LaggingListing(engine)
+    clock = FastClock(speed=5)  # the timer's 30 s are 6 here: a busy machine is not that slow
+    async with running_device(tmp_path, engine, through=lagging, clock=clock) as device:
+        await device.offer(target(service("web")))
+        await device.settled()
+        # Nothing of the start is echoing any more.
+        await device.until(lambda: device.snapshot.plan.settled)
+        await clock.sleep(2 * max(EVENT_ECHOES_S))
+        (before,) = await engine.containers()
+
+        killed_s = clock.now_s()
+        await lagging.kill(before.id)
+        await device.until(lambda: before.id not in {c.id for c in device.snapshot.containers})
+
+        assert clock.now_s() - killed_s < 30.0
