@@ -286,7 +286,8 @@ async def test_what_a_service_wrote_before_it_ended_is_kept(device: Device) -> N
 
 async def test_a_list_of_apps_is_kept_like_a_map(tmp_path: Path, engine: SimulatedEngine) -> None:
     listed = target(service("web"))
-    listed["apps"] = list(listed["apps"].values())
+    (app,) = listed["apps"].values()
+    listed["apps"] = [app | {"appId": "01001"}]
     async with running_device(tmp_path, engine) as device:
         await device.offer(listed)
         await device.settled()

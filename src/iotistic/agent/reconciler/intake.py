@@ -57,7 +57,7 @@ class TargetIntake:
             offer.judge(held, target)
             if offer.is_no_opinion(target):
                 return None
-            apps, config = _by_id(document, target), document.get("config") or {}
+            apps, config = _by_id(document), document.get("config") or {}
             state_hash = target_hash(apps, config)
             is_new = held is None or held.state_hash != state_hash
             await self._store.save_target(
@@ -76,10 +76,7 @@ class TargetIntake:
         return Taken(target=target, state_hash=state_hash, is_new=is_new)
 
 
-def _by_id(document: Mapping[str, Any], target: TargetState) -> Mapping[str, Any]:
-    """The apps as a map, in whichever of the two forms they came."""
+def _by_id(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The apps as a map, in whichever of the two forms they came; every id has been read."""
     apps = document.get("apps") or {}
-    if isinstance(apps, Mapping):
-        return apps
-    known = {str(app.app_id) for app in target.apps}
-    return {str(app["appId"]): app for app in apps if str(app["appId"]) in known}
+    return apps if isinstance(apps, Mapping) else {str(int(app["appId"])): app for app in apps}
