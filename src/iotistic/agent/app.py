@@ -54,7 +54,7 @@ class DeviceAgent:
 
         Raises what opening the store raises: then there is nothing to run.
         """
-        database: Path = self._settings.value("DATABASE_PATH").absolute()
+        database = _database(self._settings)
         started_at_ms, started_s = self._clock.wall_ms(), self._clock.now_s()
         async with Store.open(database, self._clock) as store:
             for error in self._settings.adopt(await store.settings()):
@@ -70,6 +70,7 @@ class DeviceAgent:
         self, store: Store, engine: Engine, started_at_ms: int, started_s: float
     ) -> Running:
         settings, clock, rng = self._settings, self._clock, SystemRandom()
+        database = _database(settings)
         provisioning_settings = await asyncio.to_thread(_provisioning_settings, settings)
         traffic = Traffic()
         running = Running(self._book, clock, rng)
@@ -109,7 +110,7 @@ class DeviceAgent:
         )
         current = CurrentState(
             snapshot=reconciler.snapshot,
-            metrics=MetricsSource(settings.value("DATABASE_PATH").absolute().parent),
+            metrics=MetricsSource(database.parent),
             intervals=self._intervals,
             clock=clock,
             log=self._log,
@@ -137,7 +138,6 @@ class DeviceAgent:
             sync.intervals_changed()
             reconciler.wake()
 
-        database: Path = settings.value("DATABASE_PATH").absolute()
         running.process = AgentProcess(
             engine_kind=settings.value("CONTAINER_ENGINE"),
             state_dir=_state_dir(settings),
@@ -214,9 +214,14 @@ def _after(first: Run, then: Run) -> Run:
     return both
 
 
+def _database(settings: Settings) -> Path:
+    path: Path = settings.value("DATABASE_PATH")
+    return path.absolute()
+
+
 def _state_dir(settings: Settings) -> Path:
-    chosen: Path = settings.value("STATE_DIR") or settings.value("DATABASE_PATH").absolute().parent
-    return chosen.absolute()
+    chosen: Path | None = settings.value("STATE_DIR")
+    return chosen.absolute() if chosen is not None else _database(settings).parent
 
 
 def _engine(settings: Settings, uuid: str, folder: Path, clock: Clock) -> Engine:
