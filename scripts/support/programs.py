@@ -10,7 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -174,6 +175,16 @@ class Cloud(Program):
         )
         self.url = ""
         self.token = ""
+
+    @contextmanager
+    def serving(self) -> Iterator[Cloud]:
+        """Run it for the time of the block, an operator logged in."""
+        self.start()
+        try:
+            self.ready().log_in()
+            yield self
+        finally:
+            self.stop()
 
     def ready(self, timeout_s: float = 60.0) -> Cloud:
         """Wait until it answers; it can take keys and devices then."""

@@ -26,13 +26,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, proxy: LyingProxy) -> Iterat
     """The one cloud of these tests, which devices reach through the proxy."""
     found = Cloud(tmp_path_factory.mktemp("cloud"))
     found.arguments += ("--public-url", proxy.url)
-    found.start()
-    try:
-        found.ready().log_in()
+    with found.serving():
         proxy.behind = found.url
         yield found
-    finally:
-        found.stop()
 
 
 class Site:

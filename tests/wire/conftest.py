@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +11,8 @@ from scripts.support.programs import Cloud
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """The real cloud as a process, an operator logged in."""
-    found = Cloud(Path(tmp_path_factory.mktemp("cloud")))
-    found.start()
-    try:
-        found.ready().log_in()
+    with Cloud(tmp_path_factory.mktemp("cloud")).serving() as found:
         yield found
-    finally:
-        found.stop()
 
 
 @pytest.fixture

@@ -20,13 +20,8 @@ REGISTER = "/api/provisioning/v2/register"
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    found = Cloud(Path(tmp_path_factory.mktemp("cloud")))
-    found.start()
-    try:
-        found.ready().log_in()
+    with Cloud(tmp_path_factory.mktemp("cloud")).serving() as found:
         yield found
-    finally:
-        found.stop()
 
 
 @pytest.fixture
