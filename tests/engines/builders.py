@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from iotistic.engines.protocol import PullProgress
-from iotistic.model.container import ContainerRequest
+from iotistic.model.container import ContainerRequest, Joining, NetworkRequest, VolumeRequest
 from iotistic.model.image import ImageRef, parse_image
 from iotistic.model.naming import (
     LABEL_APP_ID,
@@ -19,8 +19,9 @@ from iotistic.model.naming import (
     object_labels,
     object_name,
 )
+from iotistic.model.objects import NetworkSpec, VolumeSpec
 from iotistic.model.secret import Secret
-from iotistic.model.service import Mount, ServiceSpec
+from iotistic.model.service import Mount, NetworkAttachment, ServiceSpec
 
 T = TypeVar("T")
 
@@ -58,17 +59,31 @@ def request(
         name=container_name(uuid, "shop", service, service),
         labels=tuple(sorted(labels.items())),
         spec=ServiceSpec(image=image(reference), environment=variables, volumes=mounts, **spec),
-        networks=tuple((name, (service,)) for name in networks),
+        networks=tuple(
+            Joining(network=name, how=NetworkAttachment(name=name, aliases=(service,)))
+            for name in networks
+        ),
+        network_mode=spec.get("network_mode"),
         volumes=volumes,
     )
 
 
-def network(uuid: str, short_name: str = "default") -> tuple[str, dict[str, str]]:
-    """The engine's name and the labels of a network or volume of the app."""
-    return object_name(uuid, APP_ID, short_name), object_labels(uuid, APP_ID, short_name)
+def network(uuid: str, short_name: str = "default", **spec: Any) -> NetworkRequest:
+    """A network of the app."""
+    return NetworkRequest(
+        name=object_name(uuid, APP_ID, short_name),
+        labels=tuple(sorted(object_labels(uuid, APP_ID, short_name).items())),
+        spec=NetworkSpec(short_name=short_name, **spec),
+    )
 
 
-volume = network
+def volume(uuid: str, short_name: str = "data", **spec: Any) -> VolumeRequest:
+    """A volume of the app."""
+    return VolumeRequest(
+        name=object_name(uuid, APP_ID, short_name),
+        labels=tuple(sorted(object_labels(uuid, APP_ID, short_name).items())),
+        spec=VolumeSpec(short_name=short_name, **spec),
+    )
 
 
 class Progress:

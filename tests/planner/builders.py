@@ -89,7 +89,7 @@ def container(
         image_id="sha256:" + made_for.image[:8],
         spec_hash=labels["iotistic.config-hash"],
         spec_fields=labels["iotistic.spec-fields"],
-        networks=tuple(name for name, _ in made_for.request.networks),
+        networks=tuple(joining.network for joining in made_for.request.networks),
         exit_code=(0 if exit_code is None else exit_code) if ended else None,
     )
 

@@ -141,7 +141,7 @@ def _made(step: Step, world: World) -> Container:
         image_id="sha256:x",
         spec_hash=labels["iotistic.config-hash"],
         spec_fields=labels["iotistic.spec-fields"],
-        networks=tuple(name for name, _ in step.container.networks),
+        networks=tuple(joining.network for joining in step.container.networks),
         created_s=world.now_s,
     )
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from iotistic.model.container import ContainerRequest
+from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeRequest
 from iotistic.model.image import ImageRef
-from iotistic.model.observation import Container, Resources
+from iotistic.model.observation import Container, Inspected, Resources
 from iotistic.model.secret import Secret
 
 
@@ -36,6 +36,14 @@ class EngineInfo:
     kind: str
     version: str
     api_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """Room on the file system of the engine's images, in bytes."""
+
+    free_bytes: int
+    total_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,20 +100,36 @@ class Engine(Protocol):
         """The engine's text for when the container last started; None when it is not there."""
         ...
 
+    async def inspect(self, container_id: str, request: ContainerRequest) -> Inspected | None:
+        """What the container was really made with, in the words of `request`.
+
+        `request` is what its service wants now; it gives the app's names for networks and volumes
+        back, and says which folders and variables are the agent's own. None: it is not there.
+        """
+        ...
+
+    async def space(self) -> Space:
+        """How much room there is where the engine keeps images."""
+        ...
+
     async def pull(self, image: ImageRef, progress: ProgressSink) -> None:
         """Bring the image here and check that it is; errors inside the stream are raised."""
         ...
 
-    async def create_network(self, name: str, labels: dict[str, str]) -> None:
-        """Make a bridge network."""
+    async def remove_image(self, image_id: str) -> None:
+        """Remove an image under all its names. Raises Conflict while a container is made of it."""
+        ...
+
+    async def create_network(self, network: NetworkRequest) -> None:
+        """Make a network; one of ours of that name is success."""
         ...
 
     async def remove_network(self, name: str) -> None:
         """Remove a network of ours."""
         ...
 
-    async def create_volume(self, name: str, labels: dict[str, str]) -> None:
-        """Make a local volume."""
+    async def create_volume(self, volume: VolumeRequest) -> None:
+        """Make a volume; one of ours of that name is success."""
         ...
 
     async def remove_volume(self, name: str) -> None:
@@ -137,6 +161,10 @@ class Engine(Protocol):
 
     async def unpause(self, container_id: str) -> None:
         """Let them go on."""
+        ...
+
+    async def rename(self, container_id: str, name: str) -> None:
+        """Give it another name. Raises Refused (`name-taken`)."""
         ...
 
     async def remove(self, container_id: str) -> None:

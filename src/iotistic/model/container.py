@@ -1,22 +1,65 @@
-"""A container to be made, as planner and engine speak of it."""
+"""What is to be made in an engine, as planner and engine speak of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iotistic.model.service import ServiceSpec
+from iotistic.model.objects import NetworkSpec, VolumeSpec
+from iotistic.model.secret import Secret
+from iotistic.model.service import NetworkAttachment, Pairs, ServiceSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """A network to join: the engine's name for it, and how (its aliases hold the service's name)."""
+
+    network: str
+    how: NetworkAttachment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFolder:
+    """A folder that the agent keeps on the host, mounted into the container at `target`."""
+
+    source: str
+    target: str
+    read_only: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRequest:
     """One container to be made, every reference resolved to the engine's own names.
 
-    `networks` are (engine name, aliases) in the order in which they are joined; empty with a
-    `network_mode`. `volumes` gives the engine's name for each named volume of the specification.
+    `networks` in the order in which they are joined; empty with a `network_mode`, and `spec.networks`
+    is not looked at. `network_mode` is as the engine takes it (`service:` resolved to
+    `container:ID`). `volumes` gives the engine's name for each named volume of the specification.
+    `secret_environment` are variables beyond `spec.environment`. `folders` is what the agent adds
+    by itself; it is no part of any comparison.
     """
 
     name: str
-    labels: tuple[tuple[str, str], ...]
+    labels: Pairs
     spec: ServiceSpec
-    networks: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    volumes: tuple[tuple[str, str], ...] = ()
+    networks: tuple[Joining, ...] = ()
+    network_mode: str | None = None
+    volumes: Pairs = ()
+    secret_environment: tuple[tuple[str, Secret], ...] = ()
+    folders: tuple[HostFolder, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRequest:
+    """One network to be made."""
+
+    name: str
+    labels: Pairs
+    spec: NetworkSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeRequest:
+    """One volume to be made."""
+
+    name: str
+    labels: Pairs
+    spec: VolumeSpec

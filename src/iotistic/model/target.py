@@ -13,8 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from iotistic.model.errors import InvalidField
+from iotistic.model.objects import NetworkSpec, VolumeSpec
 from iotistic.model.reader import Fields, check_integer, join
-from iotistic.model.service import ServiceSpec
+from iotistic.model.release import LockMode, Strategy, Verify
+from iotistic.model.secret import Secret
+from iotistic.model.service import Dependency, PullPolicy, ServiceSpec
 from iotistic.model.service_parser import parse_service_config
 from iotistic.model.words import RunState
 
@@ -30,12 +33,19 @@ ServiceId = int | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceTarget:
-    """One service as the target wants it. Holding one means it was validated."""
+    """One service as the target wants it. Holding one means it was validated.
+
+    What is not in `spec` may change without a new container.
+    """
 
     service_id: ServiceId
     service_name: str
     state: RunState = RunState.RUNNING
     spec: ServiceSpec
+    depends_on: tuple[Dependency, ...] = ()
+    pull_policy: PullPolicy = PullPolicy.MISSING
+    update_lock: bool = False
+    """The service gets a folder in which it can hold updates off."""
 
     @property
     def key(self) -> str:
@@ -45,11 +55,22 @@ class ServiceTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppTarget:
-    """One app: services that belong together, in the order of their ids."""
+    """One app: services that belong together, in the order of their ids.
+
+    `networks` and `volumes` are those the target describes; services may name others, which are
+    made with the engine's defaults. `release` is the id the operator gave, if any.
+    """
 
     app_id: int
     app_name: str
     services: tuple[ServiceTarget, ...]
+    networks: tuple[NetworkSpec, ...] = ()
+    volumes: tuple[VolumeSpec, ...] = ()
+    secrets: tuple[tuple[str, Secret], ...] = ()
+    release: str | None = None
+    strategy: Strategy = Strategy()
+    verify: Verify = Verify()
+    lock: LockMode = LockMode.RESPECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

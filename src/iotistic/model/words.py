@@ -37,7 +37,11 @@ class Verdict(StrEnum):
     DEGRADED = "degraded"
     """Nothing will be done, and it is not as wanted: a service ended and may not be restarted."""
     REJECTED = "rejected"
-    """The target of this app is not allowed here; what runs is left as it is."""
+    """The target of this app is not allowed here, or was not well and was taken back."""
+    ABORTED = "aborted"
+    """It cannot be completed: a service waits for what can never come."""
+    INTERRUPTED = "interrupted"
+    """All is as the target wants it but for what a person stopped."""
 
 
 class WaitReason(StrEnum):
@@ -51,6 +55,24 @@ class WaitReason(StrEnum):
     IMAGES_OF_APP_MISSING = "images-of-app-missing"
     RESOURCES_MISSING = "resources-missing"
     PULL_SLOTS_TAKEN = "pull-slots-taken"
+    LOCKED = "locked"
+    DEPENDENCY = "dependency"
+    """Another service is not yet in the condition that this one waits for."""
+    DEPENDENCY_FAILED = "dependency-failed"
+    """Another service can never come into that condition."""
+    DEPENDENTS_FIRST = "dependents-first"
+    """What depends on it is stopped before it."""
+    HANDOVER = "handover"
+    """The new container has not taken over from the old one yet."""
+    VERIFYING = "verifying"
+    """All runs; the release is watched for a while before it counts as good."""
+    DISK_LOW = "disk-low"
+    MEMORY_LOW = "memory-low"
+    IMAGE_NOT_ALLOWED = "image-not-allowed"
+    """The image is not here, and the target forbids to pull it."""
+    EXTERNAL_MISSING = "external-missing"
+    """A network or volume that others are to make is not there."""
+    STOPPED_BY_PERSON = "stopped-by-person"
     ENDED = "ended"
 
 

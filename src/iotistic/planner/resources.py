@@ -30,7 +30,11 @@ def prerequisites(
     return Prerequisites(
         missing_images=missing_images,
         missing_objects=(
-            *(f"network {n}" for n, _ in service.request.networks if n not in networks),
+            *(
+                f"network {j.network}"
+                for j in service.request.networks
+                if j.network not in networks
+            ),
             *(f"volume {v}" for v, name in service.request.volumes if name not in volumes),
         ),
     )

@@ -107,7 +107,7 @@ def _changes(
         fields = normalize.differences(service.form, current.spec_fields)
         names = ", ".join(field.field for field in fields[:5]) or "its specification"
         return f"{names} changed", fields
-    joined = {name for name, _ in service.request.networks}
+    joined = {joining.network for joining in service.request.networks}
     if lost := sorted(joined - set(current.networks)):
         difference = Difference(
             field="networks", wanted=", ".join(sorted(joined)), found=", ".join(current.networks)

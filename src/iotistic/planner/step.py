@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from iotistic.model.container import ContainerRequest
+from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeRequest
 from iotistic.model.image import ImageRef
+from iotistic.model.release import ReleasePhase
 from iotistic.model.words import Verdict, WaitReason
 from iotistic.planner.world import StepKind, Subject
 
@@ -30,7 +31,9 @@ class Step:
 
     `target` is what the engine calls its object: a container id, or a network's or volume's name.
     `owner` is the service that a pull is for (its subject is the image, which belongs to no app).
-    `purpose` is the spec hash it serves, for the counting of attempts.
+    `purpose` is the spec hash it serves, for the counting of attempts. `name` is the new name of a
+    RENAME. Steps about releases carry the release and its hash; VERIFY the deadline `until_s`,
+    REJECT the failing service as `service_name`.
     """
 
     kind: StepKind
@@ -41,7 +44,12 @@ class Step:
     service_name: str = ""
     image: ImageRef | None = None
     container: ContainerRequest | None = None
-    labels: tuple[tuple[str, str], ...] = ()
+    network: NetworkRequest | None = None
+    volume: VolumeRequest | None = None
+    name: str = ""
+    release: str = ""
+    release_hash: str = ""
+    until_s: float | None = None
     grace_s: float = 10.0
     seen_start: str | None = None
     differences: tuple[Difference, ...] = ()
@@ -66,12 +74,20 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppVerdict:
-    """How an app stands, and what is not well about it."""
+    """How an app stands, and what is not well about it.
+
+    `release` is the one that the target wants, `phase` how far it is. `warnings` do not keep the
+    app from being settled.
+    """
 
     verdict: Verdict
     reason: str = ""
     services_settled: int = 0
     services_total: int = 0
+    phase: ReleasePhase = ReleasePhase.PENDING
+    release: str = ""
+    release_hash: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +95,15 @@ class Plan:
     """The answer of one round.
 
     `needs_resources`: something is not as wanted and cannot be decided without a look at images,
-    networks and volumes; the same question is to be asked again with them.
+    networks and volumes; the same question is to be asked again with them. So it is with the
+    containers of `needs_inspection`, by id.
     """
 
     steps: tuple[Step, ...] = ()
     waits: tuple[Wait, ...] = ()
     verdicts: Mapping[int, AppVerdict] = field(default_factory=dict)
     needs_resources: bool = False
+    needs_inspection: frozenset[str] = frozenset()
     ask_again_s: float | None = None
 
     @property

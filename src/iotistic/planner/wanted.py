@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from iotistic.model.container import ContainerRequest
+from iotistic.model.container import ContainerRequest, Joining
 from iotistic.model.errors import IotisticError
 from iotistic.model.naming import (
     LABEL_APP_ID,
@@ -156,12 +156,15 @@ def _service(app: AppTarget, service: ServiceTarget, uuid: str, hash_key: bytes)
             labels=tuple(sorted(labels.items())),
             spec=spec,
             networks=tuple(
-                (
-                    object_name(uuid, app.app_id, network.name),
-                    tuple(sorted({service.service_name, *network.aliases})),
+                Joining(
+                    network=object_name(uuid, app.app_id, network.name),
+                    how=replace(
+                        network, aliases=tuple(sorted({service.service_name, *network.aliases}))
+                    ),
                 )
                 for network in attached
             ),
+            network_mode=spec.network_mode,
             volumes=tuple((name, object_name(uuid, app.app_id, name)) for name in volumes),
         ),
     )

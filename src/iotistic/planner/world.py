@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from iotistic.model.observation import Container, Resources
+from iotistic.model.observation import Container, Inspected, Resources
 
 
 class StepKind(StrEnum):
@@ -26,6 +26,32 @@ class StepKind(StrEnum):
     REMOVE = "remove"
     HEAL = "heal"
     """Remove the container of a service that ended by itself, so that it is made anew."""
+    RENAME = "rename"
+    REMOVE_IMAGE = "remove-image"
+    TAKE_LOCKS = "take-locks"
+    RELEASE_LOCKS = "release-locks"
+    VERIFY = "verify"
+    """Begin to watch a release: from now on its time runs."""
+    COMMIT = "commit"
+    """A release is well: it is the one to go back to from now on."""
+    REJECT = "reject"
+    """A release was not well in time: go back, and do not try it again."""
+
+    @property
+    def is_journal(self) -> bool:
+        """Whether it is a note in the store, and nothing to do with the engine."""
+        return self in _JOURNAL
+
+
+_JOURNAL = frozenset(
+    {
+        StepKind.TAKE_LOCKS,
+        StepKind.RELEASE_LOCKS,
+        StepKind.VERIFY,
+        StepKind.COMMIT,
+        StepKind.REJECT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -33,7 +59,8 @@ class Subject:
     """What a step is about: an app's service, or (with kind) one of its networks, volumes, images.
 
     `name` is the service id for `service`, the short name for `network` and `volume`, and the
-    canonical reference for `image` (which belongs to no app: `app_id` 0).
+    canonical reference for `image` (which belongs to no app: `app_id` 0). Steps about a whole app
+    have the kind `app` and the name "".
     """
 
     app_id: int
@@ -59,6 +86,8 @@ class Attempt:
     purpose: str = ""
     code: str = ""
     message: str = ""
+    failed_at_ms: int = 0
+    """By the wall clock, for showing."""
 
 
 class IntentKind(StrEnum):
@@ -89,13 +118,118 @@ class Intent:
     at_ms: int = 0
 
 
+class LockOwner(StrEnum):
+    """Whose lock it is."""
+
+    AGENT = "agent"
+    """Ours, while we change the app."""
+    PERSON = "person"
+    """Set by a technician: `iotctl apps lock`."""
+    SERVICE = "service"
+    """Set by a service of the app in its control folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Lock:
+    """Something that holds changes of an app off. `until_s` is on the boot clock, None without end.
+
+    `holder` is a name to show. `at_ms` is when it was taken, by the wall clock.
+    """
+
+    app_id: int
+    owner: LockOwner
+    holder: str = ""
+    reason: str = ""
+    until_s: float | None = None
+    at_ms: int = 0
+    boot_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A release that was not well in time and was taken back.
+
+    `release_hash` says exactly what it was, `release` is its name. `last_words` are the last lines
+    that the failing service wrote.
+    """
+
+    app_id: int
+    release_hash: str
+    release: str
+    reason: str
+    service_name: str = ""
+    last_words: tuple[str, ...] = ()
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A release being watched; its time ends at `deadline_s` on the boot clock."""
+
+    app_id: int
+    release_hash: str
+    release: str
+    deadline_s: float
+    began_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodRelease:
+    """The release of an app that was well last."""
+
+    app_id: int
+    release_hash: str
+    release: str
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Releases:
+    """What is known of the releases of all apps, each at most once an app but for `rejected`."""
+
+    good: tuple[GoodRelease, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Completed:
+    """A one-shot that ended well, remembered when its container is gone."""
+
+    app_id: int
+    service_id: str
+    spec_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PulledImage:
+    """An image that this agent pulled: what its reference meant then, for which release."""
+
+    reference: str
+    image_id: str
+    app_id: int
+    release_hash: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """Room on this machine; None is unknown."""
+
+    disk_free_bytes: int | None = None
+    memory_free_bytes: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Everything the planner may know. `resources` None: not looked at in this round.
 
     `in_flight` are subjects with a step under way. `pulling` gives the share done (0..1) of each
     canonical reference being pulled. Among `attempts`, those of kind HEAL also count how often a
-    service that had ended was made again.
+    service that had ended was made again. `inspected` are containers that were looked at closely,
+    by id; `born` is what each was like right after it was made (short hash by field), so that what
+    an engine writes differently from the start is no later change. `handed_over` are the ids of
+    containers that said they have taken over.
     """
 
     now_s: float
@@ -105,3 +239,11 @@ class World:
     pulling: Mapping[str, float] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
     intents: tuple[Intent, ...] = ()
+    locks: tuple[Lock, ...] = ()
+    releases: Releases = Releases()
+    completed: frozenset[Completed] = frozenset()
+    pulled: tuple[PulledImage, ...] = ()
+    host: Host = Host()
+    inspected: Mapping[str, Inspected] = field(default_factory=dict)
+    born: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    handed_over: frozenset[str] = frozenset()

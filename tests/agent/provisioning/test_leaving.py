@@ -345,9 +345,10 @@ def test_required_provisioning_holds_back_only_a_device_without_a_target() -> No
 
 async def furnish(engine: Engine) -> None:
     """One running service with a network and a volume."""
-    name, labels = network(UUID)
-    await engine.create_network(name, labels)
-    await engine.create_volume(*volume(UUID, "data"))
+    made = network(UUID)
+    name = made.name
+    await engine.create_network(made)
+    await engine.create_volume(volume(UUID, "data"))
     await engine.pull(image("iotistic-test/sleeper:1"), Progress())
     await engine.start(await engine.create_container(container(UUID, networks=(name,))))
 

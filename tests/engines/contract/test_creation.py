@@ -21,8 +21,9 @@ async def test_an_engine_says_which_it_is(engine: Engine) -> None:
 async def test_a_made_container_is_seen_with_all_that_we_know_it_by(
     engine: Engine, uuid: str
 ) -> None:
-    name, labels = network(uuid)
-    await engine.create_network(name, labels)
+    made = network(uuid)
+    name = made.name
+    await engine.create_network(made)
 
     container_id = await engine.create_container(request(uuid, networks=(name,)))
 
@@ -51,8 +52,9 @@ async def test_the_image_of_a_container_is_among_the_resources(engine: Engine, u
 async def test_all_networks_are_joined_before_the_start(engine: Engine, uuid: str) -> None:
     names = []
     for short_name in ("back", "front", "side"):
-        name, labels = network(uuid, short_name)
-        await engine.create_network(name, labels)
+        made = network(uuid, short_name)
+        name = made.name
+        await engine.create_network(made)
         names.append(name)
 
     await engine.create_container(request(uuid, networks=tuple(names)))
@@ -76,8 +78,9 @@ async def test_a_container_that_was_only_half_joined_is_completed(
 ) -> None:
     names = []
     for short_name in ("back", "front"):
-        name, labels = network(uuid, short_name)
-        await engine.create_network(name, labels)
+        made = network(uuid, short_name)
+        name = made.name
+        await engine.create_network(made)
         names.append(name)
     first = await engine.create_container(request(uuid, networks=(names[0],)))
 
@@ -109,8 +112,8 @@ async def test_devices_do_not_see_each_other(site: Site) -> None:
     other_uuid, other = site.another_device()
     await site.engine.create_container(request(site.uuid))
     for made in (network(site.uuid), network(site.uuid, "side")):
-        await site.engine.create_network(*made)
-    await site.engine.create_volume(*volume(site.uuid))
+        await site.engine.create_network(made)
+    await site.engine.create_volume(volume(site.uuid))
 
     assert await other.containers() == ()
     assert (await other.resources()).networks == ()

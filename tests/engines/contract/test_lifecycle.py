@@ -263,8 +263,9 @@ async def test_a_port_is_free_again_when_its_holder_has_ended(engine: Engine, uu
 async def test_a_network_that_is_gone_is_a_failed_start(
     engine: Engine, uuid: str, *, second: bool
 ) -> None:
-    name, labels = network(uuid)
-    await engine.create_network(name, labels)
+    made = network(uuid)
+    name = made.name
+    await engine.create_network(made)
     names = (name, "nonesuch") if second else ("nonesuch",)
     container_id = await engine.create_container(request(uuid, networks=names))
 

@@ -42,8 +42,9 @@ async def test_a_container_may_be_only_half_joined() -> None:
     engine = await engine_with(VirtualClock())
     names = []
     for short_name in ("a", "b"):
-        name, labels = network(UUID, short_name)
-        await engine.create_network(name, labels)
+        made = network(UUID, short_name)
+        name = made.name
+        await engine.create_network(made)
         names.append(name)
     engine.faults.order(Fault(call="create_container", kind=FaultKind.HALF_DO))
 

@@ -81,12 +81,12 @@ class ContainerManager:
         match step.kind:
             case StepKind.PULL:
                 await self._pull(step)
-            case StepKind.CREATE_NETWORK:
-                await self._engine.create_network(step.target, dict(step.labels))
+            case StepKind.CREATE_NETWORK if step.network is not None:
+                await self._engine.create_network(step.network)
             case StepKind.REMOVE_NETWORK:
                 await self._engine.remove_network(step.target)
-            case StepKind.CREATE_VOLUME:
-                await self._engine.create_volume(step.target, dict(step.labels))
+            case StepKind.CREATE_VOLUME if step.volume is not None:
+                await self._engine.create_volume(step.volume)
             case StepKind.REMOVE_VOLUME:
                 await self._engine.remove_volume(step.target)
             case StepKind.HEAL:

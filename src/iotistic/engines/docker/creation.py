@@ -92,8 +92,8 @@ async def _adopt(
             remedy="remove or rename the other container",
         ) from conflict
     joined = found.NetworkSettings.Networks or {}
-    for number, (name, _) in enumerate(request.networks):
-        if name not in joined:
+    for number, joining in enumerate(request.networks):
+        if joining.network not in joined:
             await _join(connection, found.Id, request, number, what)
     return found.Id
 
@@ -101,7 +101,7 @@ async def _adopt(
 async def _join(
     connection: Connection, container_id: str, request: ContainerRequest, number: int, what: str
 ) -> None:
-    name = request.networks[number][0]
+    name = request.networks[number].network
     try:
         await connection.fetch(
             "POST",

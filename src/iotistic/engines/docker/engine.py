@@ -29,7 +29,7 @@ from iotistic.engines.protocol import (
     EngineInfo,
     ProgressSink,
 )
-from iotistic.model.container import ContainerRequest
+from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeRequest
 from iotistic.model.image import ImageRef
 from iotistic.model.naming import LABEL_DEVICE
 from iotistic.model.observation import Container, Resources
@@ -99,17 +99,17 @@ class DockerEngine:
         """Bring the image here and check that it is."""
         await pull_image(self._connection, image, self._logins.get(image.host), progress)
 
-    async def create_network(self, name: str, labels: dict[str, str]) -> None:
-        """Make a bridge network."""
-        await self._objects.create_network(name, labels)
+    async def create_network(self, network: NetworkRequest) -> None:
+        """Make a network."""
+        await self._objects.create_network(network.name, dict(network.labels))
 
     async def remove_network(self, name: str) -> None:
         """Remove a network of ours."""
         await self._objects.remove_network(name)
 
-    async def create_volume(self, name: str, labels: dict[str, str]) -> None:
-        """Make a local volume."""
-        await self._objects.create_volume(name, labels)
+    async def create_volume(self, volume: VolumeRequest) -> None:
+        """Make a volume."""
+        await self._objects.create_volume(volume.name, dict(volume.labels))
 
     async def remove_volume(self, name: str) -> None:
         """Remove a volume of ours, data and all."""

@@ -35,13 +35,15 @@ def create_body(request: ContainerRequest, extra_labels: dict[str, str]) -> dict
         body["ExposedPorts"] = {_port(port): {} for port in spec.ports}
     body |= _set_texts(spec)
     if request.networks:
-        body["NetworkingConfig"] = {"EndpointsConfig": {request.networks[0][0]: endpoint(request)}}
+        body["NetworkingConfig"] = {
+            "EndpointsConfig": {request.networks[0].network: endpoint(request)}
+        }
     return body
 
 
 def endpoint(request: ContainerRequest, number: int = 0) -> dict[str, Any]:
     """How the container joins its network of that number."""
-    return {"Aliases": list(request.networks[number][1])}
+    return {"Aliases": list(request.networks[number].how.aliases)}
 
 
 def _set_texts(spec: ServiceSpec) -> dict[str, str]:
@@ -55,9 +57,9 @@ def _host_config(request: ContainerRequest) -> dict[str, Any]:
     if spec.restart.name is RestartName.ON_FAILURE:
         config["RestartPolicy"]["MaximumRetryCount"] = spec.restart.retries_max
     if request.networks:
-        config["NetworkMode"] = request.networks[0][0]
-    elif spec.network_mode is not None:
-        config["NetworkMode"] = spec.network_mode
+        config["NetworkMode"] = request.networks[0].network
+    elif request.network_mode is not None:
+        config["NetworkMode"] = request.network_mode
     if spec.ports:
         bindings: dict[str, list[dict[str, str]]] = {}
         for port in spec.ports:

@@ -153,9 +153,9 @@ class Daemon:
             if mount.kind is MountKind.VOLUME:
                 # As the real engine does it, with a volume that belongs to nobody.
                 self.state.volumes.setdefault(dict(request.volumes)[mount.source], {})
-        wanted = [name for name, _ in request.networks]
+        wanted = [joining.network for joining in request.networks]
         container = self._container(request, labels, image)
-        container.networks = wanted[:networks] or [request.spec.network_mode or "bridge"]
+        container.networks = wanted[:networks] or [request.network_mode or "bridge"]
         self.state.containers[container.id] = container
         self._happened("create", container)
         return container.id
@@ -286,7 +286,7 @@ class Daemon:
                 f"create container {found.name}: the name is taken by container {found.id[:12]}",
                 code="name-taken",
             )
-        wanted = [name for name, _ in request.networks]
+        wanted = [joining.network for joining in request.networks]
         found.networks += [name for name in wanted if name not in found.networks]
         return found.id
 

@@ -21,7 +21,7 @@ from iotistic.engines.simulated.images import SimulatedRegistry
 from iotistic.engines.simulated.outside import Outside
 from iotistic.engines.simulated.shelf import MemoryShelf, Shelf
 from iotistic.engines.simulated.state import SimulatedEvent
-from iotistic.model.container import ContainerRequest
+from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeRequest
 from iotistic.model.errors import EngineUnavailable, NotFound, Refused
 from iotistic.model.image import ImageRef
 from iotistic.model.naming import device_labels
@@ -131,9 +131,10 @@ class SimulatedEngine:
         if fault is not None and fault.kind is FaultKind.LOSE_REPLY:
             raise fault.error(f"pull {image}")
 
-    async def create_network(self, name: str, labels: dict[str, str]) -> None:
+    async def create_network(self, network: NetworkRequest) -> None:
         """Make a network."""
-        wanted = {**labels, **device_labels(self._uuid)}
+        name = network.name
+        wanted = {**dict(network.labels), **device_labels(self._uuid)}
         await self._call(
             "create_network", name, lambda daemon: daemon.create_network(self._uuid, name, wanted)
         )
@@ -144,9 +145,10 @@ class SimulatedEngine:
             "remove_network", name, lambda daemon: daemon.remove_network(self._uuid, name)
         )
 
-    async def create_volume(self, name: str, labels: dict[str, str]) -> None:
+    async def create_volume(self, volume: VolumeRequest) -> None:
         """Make a volume."""
-        wanted = {**labels, **device_labels(self._uuid)}
+        name = volume.name
+        wanted = {**dict(volume.labels), **device_labels(self._uuid)}
         await self._call(
             "create_volume", name, lambda daemon: daemon.create_volume(self._uuid, name, wanted)
         )
