@@ -26,6 +26,12 @@ class Policy:
 
     allow: frozenset[Permission] = frozenset()
     pulls_max: int = 2
+    disk_floor_bytes: int = 256 * 1024 * 1024
+    """Below it nothing is pulled, and images that nobody needs go."""
+    image_budget_bytes: int = 1024 * 1024 * 1024
+    """So much of images that nobody needs may stay, to go back to without a download."""
+    memory_floor_bytes: int = 32 * 1024 * 1024
+    """Below it nothing is pulled."""
 
 
 def parse_permissions(text: str, *, at: str = "POLICY_ALLOW") -> frozenset[Permission]:
