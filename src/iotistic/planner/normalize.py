@@ -14,6 +14,7 @@ import msgspec
 
 from iotistic.model.canonical import canonical_json, keyed_hex, sha256_hex
 from iotistic.model.naming import DEFAULT_NETWORK
+from iotistic.model.objects import NetworkSpec, VolumeSpec
 from iotistic.model.service import NetworkAttachment, ServiceSpec
 from iotistic.planner.step import Difference
 
@@ -58,6 +59,51 @@ def normal_form(spec: ServiceSpec, *, service_name: str, key: bytes) -> dict[str
 
 def _words(words: tuple[str, ...] | None) -> list[str] | None:
     return None if words is None else list(words)
+
+
+def hash_version(label: str) -> int | None:
+    """The version of the normal form that a hash on a label was made with; None: unreadable."""
+    version, found, _ = label.partition(":")
+    return int(version) if found and version.isascii() and version.isdecimal() else None
+
+
+def network_form(spec: NetworkSpec) -> dict[str, Any]:
+    """What makes a network what it is, as JSON values. Defaults are absent."""
+    return _without_defaults(
+        {
+            "driver": spec.driver if spec.driver != "bridge" else "",
+            "driver_opts": dict(spec.driver_opts),
+            "internal": spec.internal,
+            "enable_ipv6": spec.enable_ipv6,
+            "attachable": spec.attachable,
+            "labels": dict(spec.labels),
+            "ipam_driver": spec.ipam_driver if spec.ipam_driver != "default" else "",
+            "ipam_options": dict(spec.ipam_options),
+            "ipam_pools": [
+                [p.subnet, p.gateway, p.ip_range, dict(p.aux_addresses)] for p in spec.ipam_pools
+            ],
+        }
+    )
+
+
+def volume_form(spec: VolumeSpec) -> dict[str, Any]:
+    """What makes a volume what it is, as JSON values. Defaults are absent."""
+    return _without_defaults(
+        {
+            "driver": spec.driver if spec.driver != "local" else "",
+            "driver_opts": dict(spec.driver_opts),
+            "labels": dict(spec.labels),
+        }
+    )
+
+
+def _without_defaults(form: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in form.items() if value}
+
+
+def object_hash(form: Mapping[str, Any]) -> str:
+    """`VERSION:HEX` for the label of a network or volume, which holds no secrets."""
+    return f"{HASH_VERSION}:{sha256_hex(form)[:_HASH_DIGITS]}"
 
 
 def hash_of(form: Mapping[str, Any], key: bytes) -> str:
@@ -111,3 +157,7 @@ def _shown(name: str, value: object) -> str:
     if name.startswith(_ENVIRONMENT):
         return "***"
     return value if isinstance(value, str) else canonical_json(value).decode()
+
+
+DEFAULT_OBJECT_HASH = object_hash({})
+"""Of an object with the engine's defaults, as an older agent made it, without a label."""
