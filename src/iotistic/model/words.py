@@ -72,7 +72,9 @@ class WaitReason(StrEnum):
     """The image is not here, and the target forbids to pull it."""
     EXTERNAL_MISSING = "external-missing"
     """A network or volume that others are to make is not there."""
-    STOPPED_BY_PERSON = "stopped-by-person"
+    HEALTH_STARTING = "health-starting"
+    """Its health check has not said anything yet."""
+    UNHEALTHY = "unhealthy"
     ENDED = "ended"
 
 

@@ -1,175 +1,210 @@
 """The one thing that is safe to do now for one service, or why nothing is.
 
-Download-then-kill: nothing that runs is stopped before the images of its whole app are here.
-A container that has ended is never started again, but removed and made anew; one that is paused
-is kept. A failure of the step chosen here is waited for by `plan`, which knows the attempts.
+Download-then-kill unless the app says otherwise: nothing that runs is stopped before the images
+of its whole app are here. A container that has ended is never started again, but removed and made
+anew; one that is paused is kept. A failure of the step chosen here is waited for by `plan`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from iotistic.model.observation import Container
-from iotistic.model.service import RestartName
+from iotistic.model.release import Strategy, StrategyKind
 from iotistic.model.words import ContainerState, RunState, WaitReason
-from iotistic.planner import normalize
-from iotistic.planner.step import Difference, Step, Wait
-from iotistic.planner.wanted import WantedService
-from iotistic.planner.world import Intent, IntentKind, StepKind, Subject
+from iotistic.planner import compare
+from iotistic.planner.compare import Change
+from iotistic.planner.order import ACTIVE, is_one_shot, rests_failed
+from iotistic.planner.releases import health_wait
+from iotistic.planner.sight import NeedsResources
+from iotistic.planner.step import Step, Wait
+from iotistic.planner.steps import Maker, code_of
+from iotistic.planner.world import CloseLook, Intent, StepKind
 
-ACTIVE = (ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING)
-ENGINE_POLL_S = 5.0
-"""How soon to look again while the engine itself is busy with a container."""
+_KILL_FIRST = (StrategyKind.KILL_THEN_DOWNLOAD, StrategyKind.DELETE_THEN_DOWNLOAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prerequisites:
     """What making or replacing a container depends on.
 
-    `missing_images`: those that services of the app, this one among them, are still to be made
-    of. `missing_objects`: networks and volumes of the service that have to be made first.
+    `first`: steps or a wait that bring its image. `missing_images`: those that services of the app
+    are still to be made of. `missing_objects`: networks and volumes that have to be made first;
+    `remade_objects`: those that have to go before. `missing_externals`: those of others.
     """
 
+    first: Step | Wait | None = None
     missing_images: frozenset[str] = frozenset()
     missing_objects: tuple[str, ...] = ()
+    remade_objects: tuple[str, ...] = ()
+    missing_externals: tuple[str, ...] = ()
 
 
-class NeedsResources(Exception):
-    """The decision depends on images, networks or volumes, which this round did not look at."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What the next step of a service depends on, beside its containers.
 
-
-def subject_of(app_id: int, service_id: str) -> Subject:
-    """The subject of steps about a service."""
-    return Subject(app_id=app_id, kind="service", name=service_id)
-
-
-def choose_current(
-    service: WantedService, containers: Sequence[Container]
-) -> tuple[Container | None, tuple[Container, ...]]:
-    """The container that stands for a service, and its duplicates.
-
-    The one made for this very specification before others, a running one before others, then the
-    newest; the id decides between equals, so that every round chooses alike.
+    `want`: what the target wants, unless a person said stop (`asked`). `start_wait`: why it may
+    not be started yet. `network_mode`: the one to make it with, None while the service whose
+    network it shares is not there. `shakes`: why it has to go though it is as wanted (what it
+    hangs on is made anew). `completed`: it ended well before. `name_taken`: by another container.
     """
-    if len(containers) == 1:
-        return containers[0], ()
-    ranked = sorted(
-        containers,
-        key=lambda c: (
-            c.spec_hash == service.spec_hash,
-            c.state is ContainerState.RUNNING,
-            c.state in ACTIVE,
-            c.created_s,
-            c.id,
-        ),
-        reverse=True,
-    )
-    return (ranked[0], tuple(ranked[1:])) if ranked else (None, ())
 
-
-def wanted_state(service: WantedService, stop: Intent | None) -> RunState:
-    """What the target wants, unless a person said stop."""
-    return RunState.STOPPED if stop is not None else service.target.state
+    want: RunState = RunState.RUNNING
+    asked: bool = False
+    restart: Intent | None = None
+    strategy: Strategy = field(default_factory=Strategy)
+    start_wait: Wait | None = None
+    network_mode: str | None = ""
+    look: CloseLook | None = None
+    image_id: str | None = None
+    shakes: str = ""
+    completed: bool = False
+    name_taken: bool = False
+    handed_over: bool = False
 
 
 def next_step(
-    service: WantedService,
+    maker: Maker,
     current: Container | None,
-    *,
-    now_s: float,
-    want: RunState,
-    restart: Intent | None,
+    old: Container | None,
+    situation: Situation,
     prerequisites: Prerequisites | None,
 ) -> Step | Wait | None:
     """The next step for a service, a wait with its reason, or None when it is as wanted.
 
-    Raises NeedsResources when `prerequisites` is None and the answer depends on them.
+    `old` is an earlier container that runs beside `current` until it has handed over. Raises
+    NeedsResources when `prerequisites` is None and the answer depends on them, NeedsInspection
+    when it depends on a close look.
     """
-    maker = _Maker(service, now_s)
     if current is None:
-        if want is RunState.STOPPED:
+        if situation.want is RunState.STOPPED or situation.completed:
             return None
-        return _ready_to_make(maker, prerequisites, replacing=False) or maker.create()
+        return _make(maker, situation, prerequisites)
     if current.state is ContainerState.REMOVING:
         return maker.wait(WaitReason.ENGINE_REMOVING, "the engine is removing its container")
-    changed = _changes(service, current)
-    if changed is not None:
-        return _replace(maker, current, want, changed, prerequisites)
-    return _same_spec(maker, current, want, restart)
+    change = compare.change_of(maker.service, current, situation)
+    if change is not None:
+        return _replace(maker, current, situation, change, prerequisites)
+    if old is not None and situation.want is not RunState.STOPPED:
+        return _hand_over(maker, current, old, situation)
+    return _same_spec(maker, current, situation)
 
 
-def _changes(
-    service: WantedService, current: Container
-) -> tuple[str, tuple[Difference, ...]] | None:
-    """(sentence, fields) when the container is not the one that the target describes."""
-    if current.spec_hash != service.spec_hash:
-        fields = normalize.differences(service.form, current.spec_fields)
-        names = ", ".join(field.field for field in fields[:5]) or "its specification"
-        return f"{names} changed", fields
-    joined = {joining.network for joining in service.request.networks}
-    if lost := sorted(joined - set(current.networks)):
-        difference = Difference(
-            field="networks", wanted=", ".join(sorted(joined)), found=", ".join(current.networks)
-        )
-        return f"not joined to network {lost[0]}", (difference,)
-    return None
+def _make(maker: Maker, situation: Situation, prerequisites: Prerequisites | None) -> Step | Wait:
+    if prerequisites is None:
+        raise NeedsResources
+    objects = (*prerequisites.missing_objects, *prerequisites.remade_objects)
+    wait = _ready_to_make(maker, prerequisites, replacing=False) or _objects_first(maker, objects)
+    if wait is not None:
+        return wait
+    if situation.network_mode is None:
+        other = maker.service.shares_network_of
+        return maker.wait(WaitReason.DEPENDENCY, f"shares the network of {other}, not there yet")
+    return maker.create(network_mode=situation.network_mode, beside=situation.name_taken)
 
 
 def _replace(
-    maker: _Maker,
+    maker: Maker,
     current: Container,
-    want: RunState,
-    changed: tuple[str, tuple[Difference, ...]],
+    situation: Situation,
+    change: Change,
     prerequisites: Prerequisites | None,
 ) -> Step | Wait | None:
-    reason, fields = changed
     active = current.state in ACTIVE
-    if want is RunState.STOPPED:
+    if situation.want is RunState.STOPPED:
         # What has ended may stay for someone to look at; it is never started again.
-        return maker.stop(current, "wanted stopped") if active else None
-    return _ready_to_make(maker, prerequisites, replacing=active) or (
-        maker.stop(current, reason, fields) if active else maker.remove(current, reason, fields)
+        return maker.stop(current, "wanted stopped", lockless=situation.asked) if active else None
+    if situation.strategy.kind not in _KILL_FIRST:
+        if prerequisites is None:
+            raise NeedsResources
+        # Made before the old one stops, so that the gap is short.
+        wait = _ready_to_make(maker, prerequisites, replacing=active) or _objects_first(
+            maker, prerequisites.missing_objects
+        )
+        if wait is not None:
+            return wait
+        if active and hands_over(maker, situation, change):
+            return _make(maker, situation, prerequisites)
+    if active:
+        return maker.stop(current, change.reason, change.differences)
+    return maker.remove(current, change.reason, change.differences)
+
+
+def hands_over(maker: Maker, situation: Situation, change: Change) -> bool:
+    """Whether the new container can run beside the old one.
+
+    Not if both would need the same thing of the host or of a network, nor if something that the
+    old one hangs on is made anew.
+    """
+    spec = maker.service.target.spec
+    exclusive = (
+        any(port.host is not None for port in spec.ports)
+        or spec.mac_address is not None
+        or spec.network_mode is not None
+        or any(n.ipv4_address or n.ipv6_address or n.mac_address for n in spec.networks)
     )
+    return situation.strategy.kind is StrategyKind.HAND_OVER and not exclusive and not change.shaken
 
 
 def _ready_to_make(
-    maker: _Maker, prerequisites: Prerequisites | None, *, replacing: bool
+    maker: Maker, prerequisites: Prerequisites, *, replacing: bool
 ) -> Step | Wait | None:
     """The step or wait that comes before making a container; None when all is there."""
-    if prerequisites is None:
-        raise NeedsResources
-    service = maker.service
-    if service.image in prerequisites.missing_images:
-        return maker.pull()
+    if prerequisites.first is not None:
+        return prerequisites.first
     if replacing and prerequisites.missing_images:
         first = min(prerequisites.missing_images)
         return maker.wait(
             WaitReason.IMAGES_OF_APP_MISSING, f"runs on until {first} of its app is here"
         )
-    if prerequisites.missing_objects:
+    if prerequisites.missing_externals:
         return maker.wait(
-            WaitReason.RESOURCES_MISSING, f"needs {', '.join(prerequisites.missing_objects)}"
+            WaitReason.EXTERNAL_MISSING, f"needs {', '.join(prerequisites.missing_externals)}"
         )
     return None
 
 
-def _same_spec(
-    maker: _Maker, current: Container, want: RunState, restart: Intent | None
+def _objects_first(maker: Maker, objects: tuple[str, ...]) -> Wait | None:
+    if not objects:
+        return None
+    return maker.wait(WaitReason.RESOURCES_MISSING, f"needs {', '.join(objects)}")
+
+
+def _hand_over(
+    maker: Maker, current: Container, old: Container, situation: Situation
 ) -> Step | Wait | None:
-    state = current.state
+    """The new container beside the old one: started, waited for, then the old one goes."""
+    if current.state is not ContainerState.RUNNING:
+        # A new one that ends is made again; the old one serves on meanwhile.
+        return _same_spec(maker, current, situation)
+    timeout_s = situation.strategy.handover_timeout_s
+    if not situation.handed_over and current.up_s < timeout_s:
+        return maker.wait(
+            WaitReason.HANDOVER,
+            f"runs beside the old one until it has taken over, at most {timeout_s:g} s",
+            until_s=maker.now_s + timeout_s - current.up_s,
+        )
+    reason = "handed over" if situation.handed_over else f"no word of the new for {timeout_s:g} s"
+    if old.state in ACTIVE:
+        return maker.stop(old, reason)
+    return maker.remove(old, reason)
+
+
+def _same_spec(maker: Maker, current: Container, situation: Situation) -> Step | Wait | None:
+    state, want, restart = current.state, situation.want, situation.restart
     if want is RunState.STOPPED:
-        return _keep_stopped(maker, current)
+        return _keep_stopped(maker, current, situation)
     if restart is not None and restart.container_id == current.id:
         if state in ACTIVE:
             return maker.restart(current, restart)
         return maker.remove(current, "restart asked for by a person")
     if state is ContainerState.CREATED:
-        return maker.start(current)
+        return situation.start_wait or maker.start(current)
     if state is ContainerState.RESTARTING:
         return maker.wait(
             WaitReason.ENGINE_RESTARTING,
-            f"ended{_code(current)}, the engine is starting it again by its restart policy",
+            f"ended{code_of(current)}, the engine is starting it again by its restart policy",
         )
     if state in (ContainerState.EXITED, ContainerState.DEAD):
         return _ended(maker, current)
@@ -177,145 +212,29 @@ def _same_spec(
         return maker.step(StepKind.PAUSE, current, "wanted paused")
     if state is ContainerState.PAUSED and want is RunState.RUNNING:
         return maker.step(StepKind.UNPAUSE, current, "wanted running, is paused")
+    if state is ContainerState.RUNNING:
+        return health_wait(maker.service, current, subject=maker.subject)
     return None
 
 
-def _keep_stopped(maker: _Maker, current: Container) -> Step | None:
+def _keep_stopped(maker: Maker, current: Container, situation: Situation) -> Step | None:
     if current.state in ACTIVE:
-        return maker.stop(current, "wanted stopped")
-    if _is_one_shot(maker.service) and current.state is ContainerState.EXITED:
+        return maker.stop(current, "wanted stopped", lockless=situation.asked)
+    if is_one_shot(maker.service) and current.state is ContainerState.EXITED:
         # An ended one-shot counts as completed as long as its container is there; removed, it
         # runs again when it is wanted again.
         return maker.remove(current, "wanted stopped; will run anew when wanted again")
     return None
 
 
-def _ended(maker: _Maker, current: Container) -> Step | Wait | None:
-    policy = maker.service.target.spec.restart
-    if _is_one_shot(maker.service) and current.state is ContainerState.EXITED:
+def _ended(maker: Maker, current: Container) -> Step | Wait | None:
+    if current.state is ContainerState.EXITED and is_one_shot(maker.service):
         if current.exit_code == 0:
             return None
-        if policy.name is RestartName.NO or policy.retries_max:
+        if rests_failed(maker.service, current):
+            policy = maker.service.target.spec.restart.name
             return maker.wait(
                 WaitReason.ENDED,
-                f"ended{_code(current)} and restart: {policy.name} lets it rest",
+                f"ended{code_of(current)} and restart: {policy} lets it rest",
             )
-    return maker.step(StepKind.HEAL, current, f"ended{_code(current)}, wanted running")
-
-
-def _is_one_shot(service: WantedService) -> bool:
-    return service.target.spec.restart.name in (RestartName.NO, RestartName.ON_FAILURE)
-
-
-def _code(container: Container) -> str:
-    return "" if container.exit_code is None else f" with code {container.exit_code}"
-
-
-def clear_away(container: Container, reason: str, *, now_s: float) -> Step | Wait:
-    """The next step towards a container not being there any more."""
-    subject = subject_of(container.app_id, container.service_id)
-    if container.state is ContainerState.REMOVING:
-        return Wait(
-            reason=WaitReason.ENGINE_REMOVING,
-            subject=subject,
-            message="the engine is removing its container",
-            service_name=container.service_name,
-            until_s=now_s + ENGINE_POLL_S,
-        )
-    kind = StepKind.STOP if container.state in ACTIVE else StepKind.REMOVE
-    return Step(
-        kind=kind,
-        subject=subject,
-        reason=reason,
-        target=container.id,
-        purpose=container.spec_hash or "",
-        service_name=container.service_name,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Maker:
-    """Makes the steps and waits of one service."""
-
-    service: WantedService
-    now_s: float
-
-    def step(
-        self,
-        kind: StepKind,
-        container: Container | None,
-        reason: str,
-        *,
-        fields: tuple[Difference, ...] = (),
-        seen_start: str | None = None,
-    ) -> Step:
-        return Step(
-            kind=kind,
-            subject=subject_of(self.service.app_id, self.service.key),
-            reason=reason,
-            target=container.id if container else "",
-            purpose=self.service.spec_hash,
-            service_name=self.service.name,
-            differences=fields,
-            seen_start=seen_start,
-            container=self.service.request if kind is StepKind.CREATE_CONTAINER else None,
-        )
-
-    def create(self) -> Step:
-        return self.step(StepKind.CREATE_CONTAINER, None, "not there")
-
-    def start(self, container: Container) -> Step:
-        return self.step(StepKind.START, container, "made, not started")
-
-    def stop(self, container: Container, reason: str, fields: tuple[Difference, ...] = ()) -> Step:
-        return self.step(StepKind.STOP, container, reason, fields=fields)
-
-    def remove(
-        self, container: Container, reason: str, fields: tuple[Difference, ...] = ()
-    ) -> Step:
-        return self.step(StepKind.REMOVE, container, reason, fields=fields)
-
-    def restart(self, container: Container, intent: Intent) -> Step:
-        return self.step(
-            StepKind.RESTART,
-            container,
-            "restart asked for by a person",
-            seen_start=intent.seen_start,
-        )
-
-    def pull(self) -> Step:
-        image = self.service.target.spec.image
-        return Step(
-            kind=StepKind.PULL,
-            subject=Subject(app_id=0, kind="image", name=image.canonical),
-            reason="image not here",
-            target=image.canonical,
-            service_name=self.service.name,
-            image=image,
-            owner=subject_of(self.service.app_id, self.service.key),
-        )
-
-    def wait(self, reason: WaitReason, message: str) -> Wait:
-        return Wait(
-            reason=reason,
-            subject=subject_of(self.service.app_id, self.service.key),
-            message=message,
-            service_name=self.service.name,
-            until_s=self.now_s + ENGINE_POLL_S if reason in _ENGINE_REASONS else None,
-        )
-
-
-_ENGINE_REASONS = (WaitReason.ENGINE_RESTARTING, WaitReason.ENGINE_REMOVING)
-
-
-def intent_for(
-    intents: Sequence[Intent], kind: IntentKind, service: WantedService
-) -> Intent | None:
-    """The wish of a kind that is in force for a service as its target now is."""
-    for intent in intents:
-        if (intent.kind, intent.app_id, intent.service_id) != (kind, service.app_id, service.key):
-            continue
-        if kind is IntentKind.STOP and intent.until_release and intent.purpose != service.spec_hash:
-            continue
-        return intent
-    return None
+    return maker.step(StepKind.HEAL, current, f"ended{code_of(current)}, wanted running")

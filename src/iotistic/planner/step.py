@@ -13,16 +13,9 @@ from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeReq
 from iotistic.model.image import ImageRef
 from iotistic.model.release import ReleasePhase
 from iotistic.model.words import Verdict, WaitReason
-from iotistic.planner.world import StepKind, Subject
+from iotistic.planner.world import Difference, StepKind, Subject
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One field that is not as wanted. Values are shown masked where they may be secret."""
-
-    field: str
-    wanted: str
-    found: str
+__all__ = ["AppVerdict", "Difference", "Plan", "Step", "Wait"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +25,8 @@ class Step:
     `target` is what the engine calls its object: a container id, or a network's or volume's name.
     `owner` is the service that a pull is for (its subject is the image, which belongs to no app).
     `purpose` is the spec hash it serves, for the counting of attempts. `name` is the new name of a
-    RENAME. Steps about releases carry the release and its hash; VERIFY the deadline `until_s`,
+    RENAME. `lockless`: a person asked for it, or it clears away what should not be; no lock holds
+    it off. Steps about releases carry the release and its hash; VERIFY the deadline `until_s`,
     REJECT the failing service as `service_name`.
     """
 
@@ -50,6 +44,7 @@ class Step:
     release: str = ""
     release_hash: str = ""
     until_s: float | None = None
+    lockless: bool = False
     grace_s: float = 10.0
     seen_start: str | None = None
     differences: tuple[Difference, ...] = ()

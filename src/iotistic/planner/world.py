@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from iotistic.model.observation import Container, Inspected, Resources
+from iotistic.model.observation import Container, Resources
 
 
 class StepKind(StrEnum):
@@ -213,6 +213,23 @@ class PulledImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One field that is not as wanted. Values are shown masked where they may be secret."""
+
+    field: str
+    wanted: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseLook:
+    """A container compared field by field with the service it is for, as that was then wanted."""
+
+    compared_with: str
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """Room on this machine; None is unknown."""
 
@@ -222,19 +239,20 @@ class Host:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Everything the planner may know. `resources` None: not looked at in this round.
+    """Everything the planner may know.
 
-    `in_flight` are subjects with a step under way. `pulling` gives the share done (0..1) of each
-    canonical reference being pulled. Among `attempts`, those of kind HEAL also count how often a
-    service that had ended was made again. `inspected` are containers that were looked at closely,
-    by id; `born` is what each was like right after it was made (short hash by field), so that what
-    an engine writes differently from the start is no later change. `handed_over` are the ids of
+    `resources` None: never looked at; not `resources_fresh`: seen in an earlier round, good enough
+    to notice something by, and not to act on. `in_flight` are subjects with a step under way.
+    `pulling` gives the share done (0..1) of each canonical reference being pulled. Among
+    `attempts`, those of kind HEAL also count how often a service that had ended was made again.
+    `inspected` are containers that were looked at closely, by id. `handed_over` are the ids of
     containers that said they have taken over.
     """
 
     now_s: float
     containers: tuple[Container, ...] = ()
     resources: Resources | None = None
+    resources_fresh: bool = True
     in_flight: frozenset[Subject] = frozenset()
     pulling: Mapping[str, float] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
@@ -244,6 +262,5 @@ class World:
     completed: frozenset[Completed] = frozenset()
     pulled: tuple[PulledImage, ...] = ()
     host: Host = Host()
-    inspected: Mapping[str, Inspected] = field(default_factory=dict)
-    born: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    inspected: Mapping[str, CloseLook] = field(default_factory=dict)
     handed_over: frozenset[str] = frozenset()

@@ -1,0 +1,357 @@
+"""One app of the target in one round: its services, what they hang on, its release, its locks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from iotistic.model.observation import Container
+from iotistic.model.words import ContainerState, RunState, WaitReason
+from iotistic.planner import gates, images, order, pairing, releases, resources, service
+from iotistic.planner.compare import NeedsInspection, is_made_for, speaks_another_version
+from iotistic.planner.order import ACTIVE, Peer
+from iotistic.planner.sight import NeedsResources, Sight
+from iotistic.planner.step import Step, Wait
+from iotistic.planner.steps import Maker, clear_away, subject_of
+from iotistic.planner.wanted import WantedApp, WantedService
+from iotistic.planner.world import StepKind
+
+PURGE = "purge asked for by a person"
+
+
+@dataclass(slots=True)
+class Part:
+    """What a round found out about one app.
+
+    `unsettled` are the keys of services that are not as wanted. `held_back` are services that a
+    person stopped. `needs_resources`: nothing can be said without them.
+    """
+
+    app_id: int
+    app: WantedApp | None = None
+    wanted: frozenset[str] = frozenset()
+    unsettled: set[str] = field(default_factory=set)
+    rejection: str = ""
+    steps: list[Step] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+    held_back: list[str] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+    overdue: str = ""
+    needs_resources: bool = False
+
+    def take(self, found: Step | Wait | None) -> None:
+        """Add a step or a wait."""
+        if isinstance(found, Step):
+            self.steps.append(found)
+        elif found is not None:
+            self.waits.append(found)
+
+
+def plan_app(app: WantedApp, good: WantedApp | None, sight: Sight, *, may_remove: bool) -> Part:
+    """Plan an app, as it is aimed at; `good` is its release that was well last."""
+    part = Part(app_id=app.app_id, app=app, wanted=frozenset(s.key for s in app.services))
+    if app.rejection is not None:
+        part.rejection = str(app.rejection)
+        part.unsettled.update(part.wanted)
+        return part
+    if sight.is_purged(app.app_id):
+        clear_app(part, sight, PURGE, lockless=True)
+        part.unsettled.update(part.wanted)
+        return part
+    try:
+        _AppRound(app, good, sight, part).plan(may_remove=may_remove)
+    except NeedsResources:
+        part.needs_resources = True
+    return part
+
+
+def clear_app(part: Part, sight: Sight, reason: str, *, lockless: bool = False) -> None:
+    """Plan all containers of an app away, and its volumes if a purge was asked for."""
+    containers = sight.of_app(part.app_id)
+    for container in containers:
+        clear(part, container, sight, reason, lockless=lockless)
+    if containers or not sight.is_purged(part.app_id):
+        return
+    try:
+        volumes = sight.resources.volumes
+    except NeedsResources:
+        part.needs_resources = True
+        return
+    for step in resources.purge_volumes(part.app_id, volumes):
+        if step.subject not in sight.world.in_flight:
+            part.take(gates.unless_failed(step, sight))
+
+
+def clear(
+    part: Part, container: Container, sight: Sight, reason: str, *, lockless: bool = False
+) -> None:
+    """Plan one container away: one step for each service and round."""
+    part.unsettled.add(container.service_id)
+    subject = subject_of(container.app_id, container.service_id)
+    if subject in sight.world.in_flight:
+        part.take(gates.in_flight(subject, container.service_name))
+    elif not any(step.subject == subject for step in part.steps):
+        step = clear_away(container, reason, now_s=sight.now_s, lockless=lockless)
+        part.take(gates.unless_failed(step, sight))
+
+
+class _AppRound:
+    """One round of one app."""
+
+    def __init__(self, app: WantedApp, good: WantedApp | None, sight: Sight, part: Part) -> None:
+        self._kept_alive = frozenset(s.spec_hash for s in good.services) if good else frozenset()
+        self._app = app
+        self._sight = sight
+        self._part = part
+        self._remake = resources.to_remake(app, sight.seen_resources)
+        self._pairs = {
+            s.key: pairing.pair(s, sight.of_service(s), app.strategy) for s in app.services
+        }
+        self._found: dict[str, Step | Wait | None] = {}
+        self._peers: dict[str, Peer] = {}
+        self._replaced: set[str] = set()
+        self._to_pull: dict[str, WantedService] | None = None
+
+    def plan(self, *, may_remove: bool) -> None:
+        part, app, sight = self._part, self._app, self._sight
+        for wanted in order.in_order(app):
+            self._plan_service(wanted)
+        active = frozenset(
+            s.name for s in app.services
+            if (current := self._pairs[s.key].current) is not None and current.state in ACTIVE
+        )  # fmt: skip
+        order.stops_in_order(
+            app,
+            self._found,
+            active,
+            lambda s, reason, message: Maker(s, sight.now_s).wait(reason, message),
+        )
+        for wanted in app.services:
+            self._found[wanted.key] = gates.unless_failed(self._found[wanted.key], sight)
+            part.take(self._found[wanted.key])
+            if self._found[wanted.key] is not None:
+                part.unsettled.add(wanted.key)
+        self._plan_objects()
+        if may_remove:
+            for container in sight.of_app(app.app_id):
+                if container.service_id not in part.wanted:
+                    clear(part, container, sight, "its service is not in the target")
+        if not part.steps and not part.waits:
+            self._rename()
+        part.warnings = resources.warnings(app, sight.seen_resources)
+        self._judge()
+
+    # -- services
+
+    def _plan_service(self, wanted: WantedService) -> None:
+        key, sight = wanted.key, self._sight
+        maker = Maker(wanted, sight.now_s)
+        pair = self._pairs[key]
+        stop = sight.stop_of(wanted)
+        if stop is not None and wanted.target.state is not RunState.STOPPED:
+            self._part.held_back.append(wanted.name)
+        self._peers[wanted.name] = Peer(
+            service=wanted,
+            current=pair.current if pair.is_wanted_one else None,
+            completed=sight.is_completed(wanted),
+            stopped_by=_stopped_by(wanted, asked=stop is not None),
+        )
+        if maker.subject in sight.world.in_flight:
+            self._found[key] = gates.in_flight(maker.subject, wanted.name)
+            return
+        if pair.duplicates:
+            self._found[key] = clear_away(
+                pair.duplicates[0], "a second container of the service", now_s=sight.now_s,
+                lockless=True,
+            )  # fmt: skip
+            return
+        situation = self._situation(wanted, maker, pair.current, asked=stop is not None)
+        found = self._next_step(wanted, maker, pair, situation)
+        if found is not None and _replaces(found, pair.current, wanted):
+            self._replaced.add(wanted.name)
+        self._found[key] = found
+
+    def _next_step(
+        self,
+        wanted: WantedService,
+        maker: Maker,
+        pair: pairing.Pair,
+        situation: service.Situation,
+    ) -> Step | Wait | None:
+        def decide(prerequisites: service.Prerequisites | None) -> Step | Wait | None:
+            return service.next_step(maker, pair.current, pair.old, situation, prerequisites)
+
+        try:
+            try:
+                pulls = self._refresh(wanted, pair, situation)
+                return pulls if pulls is not None else decide(None)
+            except NeedsResources:
+                return decide(self._prerequisites(wanted, maker))
+        except NeedsInspection as needs:
+            self._sight.inspections.add(needs.container_id)
+            return maker.wait(WaitReason.STEP_IN_FLIGHT, "its container is looked at closely")
+
+    def _refresh(
+        self, wanted: WantedService, pair: pairing.Pair, situation: service.Situation
+    ) -> Step | None:
+        """The pull for a service that is as wanted but for a tag that may have moved."""
+        if situation.want is RunState.STOPPED or pair.current is None or not pair.is_wanted_one:
+            return None
+        if not images.may_refresh(wanted, self._app, self._sight):
+            return None
+        return images.pull(wanted, self._app, self._sight)
+
+    def _situation(
+        self, wanted: WantedService, maker: Maker, current: Container | None, *, asked: bool
+    ) -> service.Situation:
+        sight, app = self._sight, self._app
+        return service.Situation(
+            want=RunState.STOPPED if asked else wanted.target.state,
+            asked=asked,
+            restart=sight.restart_of(wanted),
+            strategy=app.strategy,
+            start_wait=order.start_gate(wanted, self._peers, maker.wait),
+            network_mode=self._network_mode(wanted),
+            look=sight.world.inspected.get(current.id) if current is not None else None,
+            image_id=images.pinned_id(wanted, app, sight),
+            shakes=self._shakes(wanted, current),
+            completed=sight.is_completed(wanted),
+            name_taken=wanted.request.name in sight.names,
+            handed_over=current is not None and current.id in sight.world.handed_over,
+        )
+
+    def _network_mode(self, wanted: WantedService) -> str | None:
+        if wanted.shares_network_of is None:
+            return ""
+        peer = self._peers.get(wanted.shares_network_of)
+        if peer is None or peer.current is None:
+            return None
+        return f"container:{peer.current.id}"
+
+    def _shakes(self, wanted: WantedService, current: Container | None) -> str:
+        """Why the service's container has to go though it is as wanted itself."""
+        if current is None:
+            return ""
+        remade = {n.name: n.short_name for n in self._app.networks if n.short_name in self._remake}
+        for name in sorted(remade.keys() & set(current.networks)):
+            return f"network {remade[name]} is made anew"
+        if current.state is ContainerState.CREATED or order.is_done(wanted, current):
+            return ""
+        for dependency in wanted.depends_on:
+            shares = dependency.service == wanted.shares_network_of
+            if dependency.service in self._replaced and (dependency.restart or shares):
+                return f"{dependency.service} is made anew"
+        return ""
+
+    # -- what containers are made of
+
+    def _prerequisites(self, wanted: WantedService, maker: Maker) -> service.Prerequisites:
+        seen = self._sight.resources
+        to_pull = self._pulls()
+        first: Step | Wait | None = None
+        if wanted.key in to_pull or images.must_pull(wanted, self._app, self._sight):
+            first = images.first_for(wanted, self._app, self._sight)
+        elif wanted.image not in self._sight.images:
+            first = maker.wait(
+                WaitReason.IMAGE_NOT_ALLOWED,
+                f"{wanted.image} is not here, and pull_policy: never forbids to pull it",
+            )
+        return service.Prerequisites(
+            first=first,
+            missing_images=frozenset(s.image for s in to_pull.values()),
+            missing_objects=resources.missing_objects(wanted, self._app, seen),
+            remade_objects=tuple(f"network {n}" for n in wanted.networks if n in self._remake),
+            missing_externals=resources.missing_externals(wanted, self._app, seen),
+        )
+
+    def _pulls(self) -> dict[str, WantedService]:
+        """Services whose images have to come before they are made, by key.
+
+        Those which are wanted stopped, or whose container is there already, do not count: nobody
+        would ever pull them, and what waits for them would wait for ever.
+        """
+        if self._to_pull is None:
+            self._to_pull = {
+                s.key: s
+                for s in self._app.services
+                if self._is_to_be_made(s) and images.must_pull(s, self._app, self._sight)
+            }
+        return self._to_pull
+
+    def _is_to_be_made(self, wanted: WantedService) -> bool:
+        if self._sight.stop_of(wanted) or wanted.target.state is RunState.STOPPED:
+            return False
+        current = self._pairs[wanted.key].current
+        if current is None:
+            return not self._sight.is_completed(wanted)
+        return not (is_made_for(wanted, current) or speaks_another_version(current))
+
+    def _plan_objects(self) -> None:
+        app, sight, part = self._app, self._sight, self._part
+        to_make = [
+            s
+            for s in app.services
+            if isinstance(found := self._found[s.key], Wait)
+            and found.reason is WaitReason.RESOURCES_MISSING
+        ]
+        steps: list[Step] = []
+        if to_make:
+            steps += resources.create_missing(app, to_make, sight.resources)
+        if self._remake:
+            steps += resources.remake(app, self._remake, sight.containers)
+        for step in steps:
+            if step.subject not in sight.world.in_flight:
+                part.take(gates.unless_failed(step, sight))
+
+    def _rename(self) -> None:
+        for wanted in self._app.services:
+            current = self._pairs[wanted.key].current
+            if current is None or current.name == wanted.request.name:
+                continue
+            if wanted.request.name in self._sight.names:
+                continue
+            step = Maker(wanted, self._sight.now_s).rename(current)
+            if isinstance(gates.unless_failed(step, self._sight), Step):
+                self._part.take(step)  # a name is for people: without it the app is as wanted
+
+    # -- the release
+
+    def _judge(self) -> None:
+        part, app, sight = self._part, self._app, self._sight
+        known = sight.world.releases
+        candidate = releases.candidate_of(known, app)
+        standings = [
+            releases.standing(
+                s,
+                self._pairs[s.key].current,
+                self._found[s.key],
+                want=RunState.STOPPED if sight.stop_of(s) else s.target.state,
+                healthy_s=app.verify.healthy_s,
+            )
+            for s in app.services
+        ]
+        busy = any(w.reason is WaitReason.IMAGE_PULLING for w in part.waits)
+        others = any(s.kind is not StepKind.RENAME for s in part.steps) or part.waits
+        verdict = releases.judge(app, standings, known, now_s=sight.now_s, busy=busy)
+        if isinstance(verdict, Step) and verdict.kind is StepKind.COMMIT and others:
+            verdict = None  # something of the old release is still there
+        if isinstance(verdict, Step) and verdict.kind is StepKind.REJECT:
+            part.steps, part.waits = [], []
+        elif candidate is not None and sight.now_s >= candidate.deadline_s and not verdict:
+            part.overdue = f"not well within {app.verify.timeout_s:g} s"
+        part.take(verdict)
+        gates.begin_and_lock(part.steps, part.waits, app, sight, kept_alive=self._kept_alive)
+
+
+def _stopped_by(wanted: WantedService, *, asked: bool) -> str:
+    if asked:
+        return "a person"
+    return "the target" if wanted.target.state is RunState.STOPPED else ""
+
+
+def _replaces(found: Step | Wait, current: Container | None, wanted: WantedService) -> bool:
+    """Whether the step takes away the container for another one of the same service."""
+    if not isinstance(found, Step) or current is None or found.target != current.id:
+        return False
+    if found.kind not in (StepKind.STOP, StepKind.REMOVE):
+        return False
+    return bool(found.differences) or not is_made_for(wanted, current) or not found.lockless

@@ -1,0 +1,149 @@
+"""What has to be up before a service starts, and what has to be down before it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from iotistic.model.observation import Container
+from iotistic.model.service import Condition, Dependency, RestartName
+from iotistic.model.words import ContainerState, WaitReason
+from iotistic.planner.step import Step, Wait
+from iotistic.planner.wanted import WantedApp, WantedService
+from iotistic.planner.world import StepKind
+
+ACTIVE = (ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A service as those that depend on it see it.
+
+    `current` is its container if that is the one now wanted. `stopped_by` says who wants it
+    stopped: "" nobody, else "the target" or "a person".
+    """
+
+    service: WantedService
+    current: Container | None
+    completed: bool = False
+    stopped_by: str = ""
+
+
+def in_order(app: WantedApp) -> tuple[WantedService, ...]:
+    """The services, each after those that it depends on; by id among equals.
+
+    Cycles are refused where a target is read; what is left of one here comes last.
+    """
+    placed: list[WantedService] = []
+    names: set[str] = set()
+    known = {service.name for service in app.services}
+    left = list(app.services)
+    while left:
+        ready = [s for s in left if {d.service for d in s.depends_on} & known <= names] or left
+        placed += ready
+        names |= {service.name for service in ready}
+        left = [service for service in left if service.name not in names]
+    return tuple(placed)
+
+
+def is_one_shot(service: WantedService) -> bool:
+    """Whether it may end and be done."""
+    return service.target.spec.restart.name in (RestartName.NO, RestartName.ON_FAILURE)
+
+
+def is_done(service: WantedService, container: Container) -> bool:
+    """Whether it is a one-shot that ended well."""
+    ended_well = container.state is ContainerState.EXITED and container.exit_code == 0
+    return ended_well and is_one_shot(service)
+
+
+def rests_failed(service: WantedService, container: Container) -> bool:
+    """Whether it ended badly and its restart policy lets it rest."""
+    policy = service.target.spec.restart
+    return (
+        container.state is ContainerState.EXITED
+        and is_one_shot(service)
+        and container.exit_code != 0
+        and (policy.name is RestartName.NO or policy.retries_max > 0)
+    )
+
+
+def start_gate(
+    service: WantedService,
+    peers: Mapping[str, Peer],
+    wait: Callable[[WaitReason, str], Wait],
+) -> Wait | None:
+    """Why a service may not be started yet; None when all it depends on is as it has to be."""
+    for dependency in service.depends_on:
+        peer = peers.get(dependency.service)
+        if peer is None:
+            continue  # not required, or the target would have been refused
+        holds, failed, message = _holds(dependency, peer)
+        if holds or (failed and not dependency.required):
+            continue
+        reason = WaitReason.DEPENDENCY_FAILED if failed else WaitReason.DEPENDENCY
+        return wait(reason, message)
+    return None
+
+
+def _holds(dependency: Dependency, peer: Peer) -> tuple[bool, bool, str]:
+    """(it holds, it never will, why)."""
+    name, current = dependency.service, peer.current
+    ended_well = peer.completed or (current is not None and is_done(peer.service, current))
+    if dependency.condition is Condition.COMPLETED:
+        if ended_well:
+            return True, False, ""
+        if current is not None and rests_failed(peer.service, current):
+            return False, True, f"{name} ended with code {current.exit_code}, and was to succeed"
+        if peer.stopped_by:
+            return False, peer.stopped_by == "the target", f"{name} is stopped by {peer.stopped_by}"
+        return False, False, f"waits for {name} to complete"
+    if dependency.condition is Condition.STARTED and ended_well:
+        return True, False, ""
+    if peer.stopped_by:
+        return False, peer.stopped_by == "the target", f"{name} is stopped by {peer.stopped_by}"
+    if current is not None and rests_failed(peer.service, current):
+        return False, True, f"{name} ended with code {current.exit_code} and stays so"
+    if current is None or current.state not in ACTIVE:
+        return False, False, f"waits for {name} to start"
+    if dependency.condition is Condition.STARTED:
+        return True, False, ""
+    if current.health == "healthy":
+        return True, False, ""
+    if current.state is ContainerState.RUNNING and current.health is None:
+        return False, True, f"{name} has no health check, so it can never be healthy"
+    return False, False, f"waits for {name} to be healthy, it is {current.health or current.state}"
+
+
+def stops_in_order(
+    app: WantedApp,
+    found: dict[str, Step | Wait | None],
+    active: frozenset[str],
+    wait: Callable[[WantedService, WaitReason, str], Wait],
+) -> None:
+    """Let a service that is to be stopped wait until what depends on it has stopped, in place.
+
+    `found` by service key; `active` are the names of services that have an active container.
+    """
+    stopping = {s.name for s in app.services if _may_stop(found.get(s.key)) and s.name in active}
+    for service in app.services:
+        if not _is_stop(found.get(service.key)):
+            continue
+        first = sorted(_dependents(app.services, service.name) & stopping)
+        if first:
+            found[service.key] = wait(
+                service, WaitReason.DEPENDENTS_FIRST, f"stops after {', '.join(first[:5])}"
+            )
+
+
+def _dependents(services: Iterable[WantedService], name: str) -> set[str]:
+    return {s.name for s in services if any(d.service == name for d in s.depends_on)}
+
+
+def _may_stop(found: Step | Wait | None) -> bool:
+    under_way = isinstance(found, Wait) and found.reason is WaitReason.STEP_IN_FLIGHT
+    return under_way or _is_stop(found)
+
+
+def _is_stop(found: Step | Wait | None) -> bool:
+    return isinstance(found, Step) and found.kind is StepKind.STOP
