@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from iotistic.model.observation import Container, Image, Resources
@@ -23,6 +23,18 @@ from iotistic.planner.world import (
 
 class NeedsResources(Exception):
     """The decision depends on images, networks or volumes, which this round did not look at."""
+
+
+def stop_in_force(intents: Iterable[Intent], service: WantedService) -> Intent | None:
+    """The stop by a person that holds for a service as it is wanted now."""
+    for intent in intents:
+        if intent.kind is IntentKind.STOP and (intent.app_id, intent.service_id) == (
+            service.app_id,
+            service.key,
+        ):
+            ended = intent.until_release and intent.purpose != service.spec_hash
+            return None if ended else intent
+    return None
 
 
 class Sight:
@@ -92,9 +104,7 @@ class Sight:
     def stop_of(self, service: WantedService) -> Intent | None:
         """The stop by a person that is in force for a service as it is wanted now."""
         intent = self._stops.get((service.app_id, service.key))
-        if intent is None or (intent.until_release and intent.purpose != service.spec_hash):
-            return None
-        return intent
+        return stop_in_force((intent,), service) if intent else None
 
     def restart_of(self, service: WantedService) -> Intent | None:
         """The restart that a person asked of a service."""

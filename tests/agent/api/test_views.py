@@ -15,7 +15,7 @@ from iotistic.model.errors import EngineUnavailable, Refused
 from iotistic.model.observation import Container
 from iotistic.model.words import WaitReason
 from iotistic.planner.plan import plan
-from iotistic.planner.service import subject_of
+from iotistic.planner.steps import subject_of
 from iotistic.planner.step import Plan, Wait
 from iotistic.planner.wanted import Wanted
 from iotistic.planner.world import Attempt, Intent, IntentKind, StepKind

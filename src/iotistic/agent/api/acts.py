@@ -12,7 +12,7 @@ from iotistic.agent.api.rows import Facts, ServiceRow
 from iotistic.agent.api.views import Json, is_settled, stop_of
 from iotistic.model.errors import Conflict
 from iotistic.model.words import RunState
-from iotistic.planner.service import ACTIVE
+from iotistic.planner.order import ACTIVE
 from iotistic.planner.world import Intent, IntentKind, StepKind, Subject
 
 _LOOK_S = 0.05

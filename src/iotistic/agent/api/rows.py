@@ -11,9 +11,11 @@ from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.sync.service_rows import Failures
 from iotistic.model.errors import Conflict, NotFound
 from iotistic.model.observation import Container
+from iotistic.model.release import Strategy
 from iotistic.model.target import ServiceId
-from iotistic.planner.service import choose_current, subject_of
+from iotistic.planner.pairing import pair
 from iotistic.planner.step import Step, Wait
+from iotistic.planner.steps import subject_of
 from iotistic.planner.wanted import Wanted, WantedApp, WantedService
 from iotistic.planner.world import IntentKind, Subject
 
@@ -130,6 +132,7 @@ def _app_row(
 ) -> AppRow:
     name = wanted.app_name if wanted else ""
     services = {service.key: service for service in wanted.services} if wanted else {}
+    strategy = wanted.strategy if wanted else Strategy()
     rows = [
         ServiceRow(
             app_id=app_id,
@@ -137,7 +140,7 @@ def _app_row(
             service_id=service.target.service_id,
             service_name=service.name,
             wanted=service,
-            container=choose_current(service, containers.get(key, []))[0],
+            container=pair(service, containers.get(key, []), strategy).current,
         )
         for key, service in services.items()
     ]

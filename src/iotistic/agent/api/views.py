@@ -16,9 +16,9 @@ from iotistic.model.errors import IotisticError
 from iotistic.model.service import ServiceSpec
 from iotistic.model.words import RunState, Verdict
 from iotistic.planner.normalize import attachments
-from iotistic.planner.service import intent_for
+from iotistic.planner.sight import stop_in_force
 from iotistic.planner.step import AppVerdict
-from iotistic.planner.world import Attempt, Intent, IntentKind
+from iotistic.planner.world import Attempt, Intent
 
 Json = dict[str, Any]
 
@@ -99,7 +99,7 @@ def stop_of(row: ServiceRow, facts: Facts) -> Intent | None:
     """The stop by hand that is in force."""
     if row.wanted is None:
         return None
-    return intent_for(facts.snapshot.intents, IntentKind.STOP, row.wanted)
+    return stop_in_force(facts.snapshot.intents, row.wanted)
 
 
 def service_json(row: ServiceRow, facts: Facts) -> Json:
