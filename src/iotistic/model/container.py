@@ -11,7 +11,10 @@ from iotistic.model.service import NetworkAttachment, Pairs, ServiceSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joining:
-    """A network to join: the engine's name for it, and how (its aliases hold the service's name)."""
+    """A network to join: the engine's name for it, and how.
+
+    Its aliases hold the service's name.
+    """
 
     network: str
     how: NetworkAttachment
@@ -19,19 +22,26 @@ class Joining:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFolder:
-    """A folder that the agent keeps on the host, mounted into the container at `target`."""
+    """Something the agent keeps on the host, mounted into the container at `target`.
+
+    A folder; or with `content` a file that holds it, owned by `uid`:`gid` with `mode`.
+    """
 
     source: str
     target: str
     read_only: bool
+    content: Secret | None = None
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o444
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRequest:
     """One container to be made, every reference resolved to the engine's own names.
 
-    `networks` in the order in which they are joined; empty with a `network_mode`, and `spec.networks`
-    is not looked at. `network_mode` is as the engine takes it (`service:` resolved to
+    `networks` in the order in which they are joined; empty with a `network_mode`, and
+    `spec.networks` is not looked at. `network_mode` is as the engine takes it (`service:` resolved to
     `container:ID`). `volumes` gives the engine's name for each named volume of the specification.
     `secret_environment` are variables beyond `spec.environment`. `folders` is what the agent adds
     by itself; it is no part of any comparison.

@@ -95,11 +95,16 @@ def _volume_name(app: AppTarget, short_name: str, site: Site) -> str:
 
 
 def _folders(app: AppTarget, service: ServiceTarget, site: Site) -> tuple[HostFolder, ...]:
+    values = dict(app.secrets)
     folders = [
         HostFolder(
             source=secret_file(site.runtime_dir, site.uuid, app.app_id, service.key, use.source),
             target=use.target,
             read_only=True,
+            content=values.get(use.source, Secret("")),
+            uid=use.uid,
+            gid=use.gid,
+            mode=use.mode,
         )
         for use in service.spec.secrets
         if not use.environment

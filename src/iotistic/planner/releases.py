@@ -88,6 +88,7 @@ class Standing:
     """
 
     service: WantedService
+    container_id: str = ""
     well_in_s: float | None = None
     failing: str = ""
     failed: str = ""
@@ -102,20 +103,15 @@ def standing(
     healthy_s: float,
 ) -> Standing:
     """Judge a service by its container and by what is planned for it."""
+    container_id = current.id if current is not None else ""
     if isinstance(found, Wait) and found.reason in (WaitReason.ENDED, WaitReason.DEPENDENCY_FAILED):
-        return Standing(service=service, failed=found.message)
-    if isinstance(found, Wait) and found.reason in (
-        WaitReason.HEALTH_STARTING,
-        WaitReason.UNHEALTHY,
-    ):
-        return Standing(service=service, failing=found.message)
+        return Standing(service=service, container_id=container_id, failed=found.message)
     if found is not None:
         message = found.message if isinstance(found, Wait) else found.reason
-        return Standing(service=service, failing=message)
-    if current is None or want is not RunState.RUNNING:
-        return Standing(service=service, well_in_s=0.0)
-    if current.state is not ContainerState.RUNNING:
-        return Standing(service=service, well_in_s=0.0)  # a one-shot that ended well
+        return Standing(service=service, container_id=container_id, failing=message)
+    runs = current is not None and current.state is ContainerState.RUNNING
+    if current is None or want is not RunState.RUNNING or not runs:
+        return Standing(service=service, well_in_s=0.0)  # stopped, paused, or done, as wanted
     return Standing(service=service, well_in_s=max(0.0, healthy_s - current.up_s))
 
 
@@ -179,6 +175,7 @@ def judge(
         kind=StepKind.REJECT,
         subject=subject_of(app.app_id),
         reason=reason,
+        target=worst.container_id,
         service_name=worst.service.name,
         release=app.release,
         release_hash=app.release_hash,

@@ -76,7 +76,8 @@ class Maker:
 
     def start(self, container: Container) -> Step:
         """Start what was made."""
-        return self.step(StepKind.START, container, "made, not started")
+        step = self.step(StepKind.START, container, "made, not started")
+        return replace(step, container=self.service.request)
 
     def stop(
         self,
@@ -100,7 +101,7 @@ class Maker:
         step = self.step(
             StepKind.RESTART, container, "restart asked for by a person", lockless=True
         )
-        return replace(step, seen_start=intent.seen_start)
+        return replace(step, seen_start=intent.seen_start, container=self.service.request)
 
     def rename(self, container: Container) -> Step:
         """Give it the name it should have."""

@@ -137,13 +137,14 @@ def work_out(
         return NOTHING_WANTED
     site = Site(uuid=uuid, hash_key=hash_key, runtime_dir=runtime_dir)
     return Wanted(
-        apps=tuple(_app(app, site, policy) for app in target.apps),
+        apps=tuple(work_out_app(app, site, policy) for app in target.apps),
         may_remove=target.version is not None and target.version >= 1,
-        good={app.app_id: _app(app, site, policy) for app in good},
+        good={app.app_id: work_out_app(app, site, policy) for app in good},
     )
 
 
-def _app(app: AppTarget, site: Site, policy: Policy) -> WantedApp:
+def work_out_app(app: AppTarget, site: Site, policy: Policy) -> WantedApp:
+    """One app, worked out."""
     services = tuple(_service(app, service, site) for service in app.services)
     networks = tuple(
         _network(app, name, site) for name in sorted({n for s in services for n in s.networks})
