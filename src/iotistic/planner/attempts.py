@@ -25,6 +25,7 @@ def failed(
     before: Attempt | None,
     *,
     now_s: float,
+    now_ms: int,
     code: str,
     message: str,
     wait_s: float | None,
@@ -40,10 +41,11 @@ def failed(
         purpose=step.purpose,
         code=code,
         message=message,
+        failed_at_ms=now_ms,
     )
 
 
-def healed(step: Step, before: Attempt | None, *, now_s: float) -> Attempt:
+def healed(step: Step, before: Attempt | None, *, now_s: float, now_ms: int) -> Attempt:
     """The record of a service that had ended and is being made again.
 
     The first time nothing is waited for; a service that keeps ending is made again ever later.
@@ -58,6 +60,7 @@ def healed(step: Step, before: Attempt | None, *, now_s: float) -> Attempt:
         purpose=step.purpose,
         code="service-ended",
         message=step.reason,
+        failed_at_ms=now_ms,
     )
 
 

@@ -46,6 +46,11 @@ def pair(service: WantedService, containers: Sequence[Container], strategy: Stra
     )
 
 
+def is_newer(one: Container, other: Container) -> bool:
+    """Whether a container was made after another one."""
+    return (one.created_s, one.id) > (other.created_s, other.id)
+
+
 def _rank(service: WantedService, container: Container) -> tuple[bool, bool, bool, float, str]:
     return (
         is_made_for(service, container),

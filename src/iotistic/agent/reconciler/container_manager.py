@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.logs import AgentLogger
+from iotistic.agent.reconciler.folders import HostFolders
+from iotistic.agent.reconciler.journal import Journaling
 from iotistic.agent.store import Store
 from iotistic.engines.protocol import Engine, PullProgress
+from iotistic.model.container import ContainerRequest
 from iotistic.model.errors import IotisticError, Unavailable
 from iotistic.model.words import LogComponent
-from iotistic.planner import attempts
+from iotistic.planner import attempts, normalize
 from iotistic.planner.step import Step
-from iotistic.planner.world import Attempt, IntentKind, StepKind, Subject
+from iotistic.planner.world import Attempt, IntentKind, PulledImage, StepKind, Subject
 
 CONCURRENT_CALLS = 8
 LAST_WORDS_LINES = 50
@@ -33,10 +36,15 @@ class ContainerManager:
         store: Store,
         clock: Clock,
         log: AgentLogger,
+        *,
+        folders: HostFolders,
+        journal: Journaling,
         on_change: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._store = store
+        self._folders = folders
+        self._journal = journal
         self._clock = clock
         self._log = log.bind(component=LogComponent.CONTAINER_MANAGER)
         self._on_change = on_change
@@ -75,6 +83,7 @@ class ContainerManager:
             reason=step.reason,
             took_s=round(self._clock.now_s() - started_s, 3),
         )
+        self._journal.step(step)
         return await self._succeeded(step, before)
 
     async def _do(self, step: Step) -> None:
@@ -89,6 +98,9 @@ class ContainerManager:
                 await self._engine.create_volume(step.volume)
             case StepKind.REMOVE_VOLUME:
                 await self._engine.remove_volume(step.target)
+            case StepKind.REMOVE_IMAGE:
+                await self._engine.remove_image(step.target)
+                await self._store.images.forget([step.target])
             case StepKind.HEAL:
                 await self._keep_last_words(step)
                 await self._engine.remove(step.target)
@@ -99,12 +111,16 @@ class ContainerManager:
         engine, container_id = self._engine, step.target
         match step.kind:
             case StepKind.CREATE_CONTAINER if step.container is not None:
-                await engine.create_container(step.container)
+                await self._create(step, step.container)
             case StepKind.START:
+                await self._prepare(step)
                 await engine.start(container_id)
             case StepKind.STOP:
                 await engine.stop(container_id, grace_s=step.grace_s)
+            case StepKind.RENAME:
+                await engine.rename(container_id, step.name)
             case StepKind.RESTART:
+                await self._prepare(step)
                 await engine.restart(container_id, grace_s=step.grace_s, seen_start=step.seen_start)
             case StepKind.PAUSE:
                 await engine.pause(container_id)
@@ -114,6 +130,24 @@ class ContainerManager:
                 await engine.remove(container_id)
             case _:
                 raise AssertionError(step)  # a plan with a step nobody knows: our own mistake
+
+    async def _prepare(self, step: Step) -> None:
+        if step.container is not None:
+            await self._folders.prepare(step.container, is_new=False)
+
+    async def _create(self, step: Step, request: ContainerRequest) -> None:
+        await self._folders.prepare(request, is_new=True)
+        container_id = await self._engine.create_container(request)
+        try:
+            seen = await self._engine.inspect(container_id, request)
+        except IotisticError as error:
+            # The first close look will count as how it was made.
+            self._log.debug("how it was made is unknown", code=error.code, container=container_id)
+            return
+        if seen is not None:
+            key = bytes.fromhex(self._store.identity.hash_key.reveal())
+            form = normalize.normal_form(seen.spec, service_name=step.service_name, key=key)
+            await self._store.containers.save_born(container_id, normalize.short_hashes(form))
 
     async def _pull(self, step: Step) -> None:
         if step.image is None:
@@ -130,23 +164,42 @@ class ContainerManager:
             await self._engine.pull(step.image, progressed)
         finally:
             del self._pulling[name]
+        for image in (await self._engine.resources()).images:
+            if name in image.references:
+                await self._store.images.save(
+                    PulledImage(
+                        reference=name,
+                        image_id=image.id,
+                        app_id=step.served.app_id,
+                        release_hash=step.release_hash,
+                        at_ms=self._clock.wall_ms(),
+                    )
+                )
+
+    async def words_of(self, subject: Subject, container_id: str) -> Sequence[str]:
+        """The last lines of a service: of its container, or of the one that ended before it."""
+        lines = await self._read_words(container_id) if container_id else []
+        return lines or self.last_words(subject)
 
     async def _keep_last_words(self, step: Step) -> None:
+        self._last_words[step.subject] = tuple(await self._read_words(step.target))
+        while len(self._last_words) > _LAST_WORDS_SERVICES:
+            del self._last_words[next(iter(self._last_words))]
+
+    async def _read_words(self, container_id: str) -> list[str]:
         lines: list[str] = []
-        output = self._engine.logs(step.target, tail=LAST_WORDS_LINES, follow=False)
+        output = self._engine.logs(container_id, tail=LAST_WORDS_LINES, follow=False)
         try:
             lines = [line.text async for line in output]
         except IotisticError as error:
             # What it said is a help for people; that it runs again is the job.
-            self._log.debug("last output lost", code=error.code, container=step.target)
-        kept = "\n".join(lines)[-_LAST_WORDS_BYTES:].splitlines()[-LAST_WORDS_LINES:]
-        self._last_words[step.subject] = tuple(kept)
-        while len(self._last_words) > _LAST_WORDS_SERVICES:
-            del self._last_words[next(iter(self._last_words))]
+            self._log.debug("last output lost", code=error.code, container=container_id)
+        return "\n".join(lines)[-_LAST_WORDS_BYTES:].splitlines()[-LAST_WORDS_LINES:]
 
     async def _succeeded(self, step: Step, before: Attempt | None) -> Attempt | None:
         if step.kind is StepKind.HEAL:
-            record = attempts.healed(step, before, now_s=self._clock.now_s())
+            clock = self._clock
+            record = attempts.healed(step, before, now_s=clock.now_s(), now_ms=clock.wall_ms())
             await self._store.save_attempt(record)
             return record
         if before is not None:
@@ -162,6 +215,7 @@ class ContainerManager:
             step,
             before,
             now_s=self._clock.now_s(),
+            now_ms=self._clock.wall_ms(),
             code=error.code,
             message=str(error),
             wait_s=error.retry_after_s if isinstance(error, Unavailable) else None,
@@ -176,5 +230,6 @@ class ContainerManager:
             attempt=record.count,
             retry_in_s=round(record.not_before_s - self._clock.now_s(), 1),
         )
+        self._journal.step(step, failure=str(error))
         await self._store.save_attempt(record)
         return record

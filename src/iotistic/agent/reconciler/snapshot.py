@@ -8,7 +8,7 @@ from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Container
 from iotistic.model.target import TargetState
 from iotistic.planner.step import Plan
-from iotistic.planner.world import Attempt, Intent
+from iotistic.planner.world import Attempt, Intent, Lock, Releases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,8 @@ class Snapshot:
     plan: Plan = field(default_factory=Plan)
     attempts: tuple[Attempt, ...] = ()
     intents: tuple[Intent, ...] = ()
+    locks: tuple[Lock, ...] = ()
+    releases: Releases = field(default_factory=Releases)
     engine_error: IotisticError | None = None
     rounds: int = field(default=0, compare=False)
     decided_at_ms: int | None = field(default=None, compare=False)

@@ -8,11 +8,17 @@ from typing import Any
 
 from iotistic.agent.clock import Clock, sleep_unless
 from iotistic.agent.logs import AgentLogger
+from iotistic.agent.reconciler.aim import Aim
 from iotistic.agent.reconciler.container_manager import ContainerManager
+from iotistic.agent.reconciler.folders import HostFolders
 from iotistic.agent.reconciler.intake import Taken, TargetIntake
+from iotistic.agent.reconciler.journal import Journaling
+from iotistic.agent.reconciler.keeper import Keeper
+from iotistic.agent.reconciler.observer import Observer
 from iotistic.agent.reconciler.snapshot import Snapshot
+from iotistic.agent.reconciler.wakes import Wakes
 from iotistic.agent.store import Store
-from iotistic.engines.protocol import Engine
+from iotistic.engines.protocol import Engine, EngineEvent
 from iotistic.model.errors import (
     EngineUnavailable,
     InvalidField,
@@ -20,12 +26,14 @@ from iotistic.model.errors import (
     Refused,
     Unavailable,
 )
+from iotistic.model.target import parse_target
 from iotistic.model.words import LogComponent
 from iotistic.planner import attempts
-from iotistic.planner.plan import fulfilled, plan
+from iotistic.planner.foresight import Foreseen, foresee
+from iotistic.planner.plan import completed, fulfilled, plan
 from iotistic.planner.policy import Policy
 from iotistic.planner.step import Plan, Step
-from iotistic.planner.wanted import NOTHING_WANTED, Wanted, work_out
+from iotistic.planner.wanted import Wanted
 from iotistic.planner.world import Attempt, Intent, StepKind, Subject, World
 
 ROUND_SPACING_S = 0.05
@@ -35,16 +43,16 @@ looking never takes more than half of the time, whatever the engine's speed. Mea
 beside a shell loop of `docker run`, 10 services: with 1 0.64 of its time, with 3 0.75; less than 1
 gains nothing, since the engine then answers the looks instead of starting containers."""
 FULL_LOOK_EVERY_S = 600.0
-EVENT_ECHOES_S = (0.2, 2.0)
-"""How long after an event to look once more. Docker says "die" before its listing does: a look at
-the event alone may see the container still running, and no other event would follow."""
-_ENGINE_RETRY_CAP_S = 30.0
+_DECISIONS_A_ROUND = 8
+"""How often a round plans anew after it looked closer or made notes; the next round goes on."""
+_AGAIN_S = 5.0
 _MAKES_RESOURCES_STALE = (
     StepKind.PULL,
     StepKind.CREATE_NETWORK,
     StepKind.REMOVE_NETWORK,
     StepKind.CREATE_VOLUME,
     StepKind.REMOVE_VOLUME,
+    StepKind.REMOVE_IMAGE,
     StepKind.REMOVE,
 )
 
@@ -66,11 +74,12 @@ class StateReconciler:
         clock: Clock,
         log: AgentLogger,
         policy: Policy,
+        folders: HostFolders,
+        runtime_dir: str,
         interval_s: Callable[[], float],
         may_act: Callable[[], bool],
         on_change: Callable[[], None],
     ) -> None:
-        self._engine = engine
         self._store = store
         self._clock = clock
         self._log = log.bind(component=LogComponent.STATE_RECONCILER)
@@ -78,19 +87,35 @@ class StateReconciler:
         self._interval_s = interval_s
         self._may_act = may_act
         self._on_change = on_change
-        self._manager = ContainerManager(engine, store, clock, log, self._touch)
-        self._wake = asyncio.Event()
+        self._aim = Aim(store, self._log, policy=policy, runtime_dir=runtime_dir)
+        self._wakes = Wakes(engine, clock, self._log)
+        self._journal = Journaling(store, clock)
+        self._manager = ContainerManager(
+            engine, store, clock, log, folders=folders, journal=self._journal, on_change=on_change
+        )
+        self._keeper = Keeper(
+            store=store,
+            clock=clock,
+            log=self._log,
+            folders=folders,
+            journal=self._journal,
+            last_words=self._manager.words_of,
+        )
+        self._observer = Observer(
+            engine=engine,
+            store=store,
+            clock=clock,
+            log=self._log,
+            folders=folders,
+            pulling=lambda: self._manager.pulling,
+        )
+        self._intake = TargetIntake(store, clock, self._log)
         self._in_flight: dict[Subject, Step] = {}
         self._attempts: dict[tuple[Subject, StepKind], Attempt] = {}
-        self._wanted: Wanted = NOTHING_WANTED
-        self._target_hash: str | None = None
         self._snapshot = Snapshot()
         self._full_look = True
-        self._full_look_at_s = 0.0
         self._look_took_s = 0.0
         self._engine_failures = 0
-        self._echoes_s: tuple[float, ...] = ()
-        self._intake = TargetIntake(store, clock, self._log)
 
     def last_words(self, subject: Subject) -> Sequence[str]:
         """The last lines of a service's container that ended and was made anew."""
@@ -98,8 +123,8 @@ class StateReconciler:
 
     @property
     def wanted(self) -> Wanted:
-        """The target as the planner uses it."""
-        return self._wanted
+        """What the device is brought to: good releases in the place of rejected ones."""
+        return self._aim.in_force
 
     def snapshot(self) -> Snapshot:
         """The last round's facts and decisions."""
@@ -107,7 +132,7 @@ class StateReconciler:
 
     def wake(self) -> None:
         """Look again soon."""
-        self._wake.set()
+        self._wakes.ring()
 
     async def load(self) -> None:
         """Take up the stored target, so that a start needs nobody but the engine."""
@@ -119,7 +144,7 @@ class StateReconciler:
             self._refuse(None, error)
         else:
             if taken is not None:
-                self._adopt(taken)
+                await self._adopt(taken)
 
     async def offer_target(self, document: Any, etag: str | None) -> None:
         """Take a target as it came from the cloud: validated, stored, then acted upon.
@@ -138,17 +163,10 @@ class StateReconciler:
         if taken.is_new:
             # A new target is a new chance for everything that failed under the old one.
             await self.forget_failures([attempt.subject for attempt in self._attempts.values()])
-        self._adopt(taken)
+        await self._adopt(taken)
 
-    def _adopt(self, taken: Taken) -> None:
-        identity = self._store.identity
-        self._target_hash = taken.state_hash
-        self._wanted = work_out(
-            taken.target,
-            uuid=identity.uuid,
-            hash_key=bytes.fromhex(identity.hash_key.reveal()),
-            policy=self._policy,
-        )
+    async def _adopt(self, taken: Taken) -> None:
+        await self._aim.adopt(taken)
         self._update(target=taken.target, refusal=None, offered_version=taken.target.version)
         self._full_look = True
         self.wake()
@@ -175,77 +193,146 @@ class StateReconciler:
                 del self._attempts[key]
         self.wake()
 
+    async def retry(self, app_id: int) -> None:
+        """Try a release again that was taken back, and whatever failed of the app."""
+        await self._store.releases.clear_rejections(app_id)
+        images = {s.image for a in self.wanted.apps if a.app_id == app_id for s in a.services}
+        await self.forget_failures(
+            [
+                attempt.subject
+                for attempt in self._attempts.values()
+                if attempt.subject.app_id == app_id or attempt.subject.name in images
+            ]
+        )
+        await self._aim.learn_good()
+        self._full_look = True
+        self.wake()
+
+    async def foresee(self, document: Any = None) -> tuple[World, Wanted, Foreseen]:
+        """What would happen, by the target held now or by one that is not applied.
+
+        Returns the world it starts from and what it aims at. Raises InvalidField, and what a look
+        at the engine may.
+        """
+        wanted = self._aim.wanted
+        if document is not None:
+            target = parse_target(document)
+            work_out = self._aim.work_out
+            wanted = await asyncio.to_thread(lambda: work_out(target))
+        world = await self._observer.look(
+            full=True, in_flight=frozenset(), attempts=(), wanted=self._aim.in_force
+        )
+        return world, wanted, await asyncio.to_thread(lambda: foresee(world, wanted, self._policy))
+
     async def run(self) -> None:
         """Reconcile until cancelled. May be cancelled or killed at any `await`."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._listen(), name="engine-events")
+            group.create_task(self._wakes.listen(self._heard), name="engine-events")
             while True:
-                self._wake.clear()
+                self._wakes.bell.clear()
                 pause_s = await self._round(group)
-                await sleep_unless(self._wake, pause_s, self._clock)
+                await sleep_unless(self._wakes.bell, pause_s, self._clock)
                 await self._clock.sleep(max(ROUND_SPACING_S, _SPACING_PER_LOOK * self._look_took_s))
 
     async def look(self) -> Plan:
         """One look and its plan, without doing anything."""
-        world, decided = await self._look_and_plan(full=False)
+        world, decided = await self._look_and_decide(full=False, may_act=False)
         self._record(world, decided)
         return decided
 
     async def _round(self, group: asyncio.TaskGroup) -> float:
         """Look, decide, set off what is safe; the longest time to sleep is the answer."""
-        now_s = self._clock.now_s()
-        full = self._full_look or now_s >= self._full_look_at_s + FULL_LOOK_EVERY_S
+        full_at_s = self._observer.full_look_at_s + FULL_LOOK_EVERY_S
+        full = self._full_look or self._clock.now_s() >= full_at_s
         self._full_look = False
+        may_act = self._may_act()
         try:
-            world, decided = await self._look_and_plan(full=full)
+            world, decided = await self._look_and_decide(full=full, may_act=may_act)
         except EngineUnavailable as error:
             self._full_look = True
             return self._engine_is_away(error)
         self._engine_failures = 0
         # No await from the plan to here: what is set off belongs to the target that is held now.
-        decided_for = self._target_hash
-        done = fulfilled(world, self._wanted)
+        decided_for = self._aim.target_hash
+        done = fulfilled(world, self._aim.wanted)
+        one_shots = completed(world, self._aim.wanted)
         self._record(world, decided)
-        for step in decided.steps if self._may_act() else ():
-            if step.subject not in self._in_flight:
+        for step in decided.steps if may_act else ():
+            if step.subject not in self._in_flight and not step.kind.is_journal:
                 self._in_flight[step.subject] = step
                 group.create_task(self._execute(step), name=f"step {step.kind} {step.subject}")
-        for intent in done:
-            await self._store.remove_intent(intent)
-            self.wake()
-        if decided.settled and decided_for is not None:
-            await self._mark_applied(decided_for)
-        self._echoes_s = tuple(at_s for at_s in self._echoes_s if at_s > world.now_s)
-        due_s = [*self._echoes_s, *(() if decided.ask_again_s is None else (decided.ask_again_s,))]
-        spans_s: list[float] = [max(0.0, at_s - world.now_s) for at_s in due_s]
-        return min(self._interval_s(), *spans_s, FULL_LOOK_EVERY_S)
+        await self._remember(world, decided, done, one_shots, decided_for)
+        return self._pause_s(world, decided)
 
-    async def _look_and_plan(self, *, full: bool) -> tuple[World, Plan]:
+    async def _look_and_decide(self, *, full: bool, may_act: bool) -> tuple[World, Plan]:
+        """Plan; look closer where the plan asks for it; make the plan's notes; plan again."""
         started_s = self._clock.now_s()
         world = await self._look(full=full)
-        decided = plan(world, self._wanted, self._policy)
+        decided = plan(world, self._aim.wanted, self._policy)
         if decided.needs_resources:
             world = await self._look(full=True)
-            decided = plan(world, self._wanted, self._policy)
+            decided = plan(world, self._aim.wanted, self._policy)
         self._look_took_s = self._clock.now_s() - started_s
+        if decided.needs_inspection:
+            ids = decided.needs_inspection
+            world = await self._observer.inspect(ids, world, self._aim.in_force)
+            decided = plan(world, self._aim.wanted, self._policy)
+        for _ in range(_DECISIONS_A_ROUND if may_act else 0):
+            notes = [step for step in decided.steps if step.kind.is_journal]
+            if not notes or not await self._note(notes):
+                break
+            world = await self._observer.noted(world)
+            decided = plan(world, self._aim.wanted, self._policy)
         return world, decided
+
+    async def _note(self, notes: Sequence[Step]) -> bool:
+        """Make notes; whether there is something new to plan with."""
+        stored = await self._store.target()
+        apps = stored.apps if stored else {}
+        for step in notes:
+            try:
+                await self._keeper.note(step, apps.get(str(step.subject.app_id)))
+            except IotisticError as error:
+                self._log.warning("note not made", step=step.kind, code=error.code)
+                return False
+        await self._aim.learn_good()
+        return True
 
     async def _look(self, *, full: bool) -> World:
         # Taken before looking: a step that ends meanwhile may have been seen half done.
         in_flight = frozenset(self._in_flight)
-        containers = await self._engine.containers()
-        resources = await self._engine.resources() if full else None
-        if full:
-            self._full_look_at_s = self._clock.now_s()
-        return World(
-            now_s=self._clock.now_s(),
-            containers=containers,
-            resources=resources,
+        return await self._observer.look(
+            full=full,
             in_flight=in_flight,
-            pulling=self._manager.pulling,
             attempts=tuple(self._attempts.values()),
-            intents=await self._store.intents(),
+            wanted=self._aim.in_force,
         )
+
+    async def _remember(
+        self,
+        world: World,
+        decided: Plan,
+        done: Sequence[Intent],
+        one_shots: frozenset[Any],
+        decided_for: str | None,
+    ) -> None:
+        for intent in done:
+            await self._store.remove_intent(intent)
+            self.wake()
+        if one_shots != world.completed:
+            await self._store.containers.save_completed(one_shots)
+        if decided.settled and decided_for is not None:
+            await self._mark_applied(decided_for)
+        await self._journal.flush()
+
+    def _pause_s(self, world: World, decided: Plan) -> float:
+        due_s = [*self._wakes.echoes(world.now_s)]
+        if decided.ask_again_s is not None:
+            due_s.append(decided.ask_again_s)
+        if decided.needs_inspection or any(step.kind.is_journal for step in decided.steps):
+            due_s.append(world.now_s + _AGAIN_S)  # what could not be done just now
+        spans_s: list[float] = [max(0.0, at_s - world.now_s) for at_s in due_s]
+        return min(self._interval_s(), *spans_s, FULL_LOOK_EVERY_S)
 
     async def _execute(self, step: Step) -> None:
         key = (step.subject, step.kind)
@@ -261,23 +348,11 @@ class StateReconciler:
                 self._full_look = True
             self.wake()
 
-    async def _listen(self) -> None:
-        failures = 0
-        while True:
-            try:
-                async for event in self._engine.events():
-                    failures = 0
-                    if event.kind in ("network", "volume"):
-                        self._full_look = True
-                    now_s = self._clock.now_s()
-                    self._echoes_s = tuple(now_s + span_s for span_s in EVENT_ECHOES_S)
-                    self.wake()
-            except IotisticError as error:
-                self._log.debug("engine events broke off", code=error.code)
-            failures += 1
-            await self._clock.sleep(min(_ENGINE_RETRY_CAP_S, 0.5 * 2.0 ** min(failures, 10)))
-            # Whatever happened while nobody listened shows in the next look.
-            self.wake()
+    def _heard(self, event: EngineEvent) -> None:
+        if event.kind in ("network", "volume"):
+            self._full_look = True
+        if event.action == "update":
+            self._observer.inspect_soon(event.id)
 
     def _engine_is_away(self, error: EngineUnavailable) -> float:
         self._engine_failures += 1
@@ -297,6 +372,8 @@ class StateReconciler:
             plan=decided,
             attempts=world.attempts,
             intents=world.intents,
+            locks=world.locks,
+            releases=world.releases,
             engine_error=None,
             rounds=self._snapshot.rounds + 1,
             decided_at_ms=self._clock.wall_ms(),
@@ -310,9 +387,6 @@ class StateReconciler:
             self._snapshot = after
             return
         self._snapshot = Snapshot(**(values | {"changed": before.changed + 1}))
-        self._on_change()
-
-    def _touch(self) -> None:
         self._on_change()
 
     async def _mark_applied(self, state_hash: str) -> None:

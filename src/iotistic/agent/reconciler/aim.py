@@ -1,0 +1,98 @@
+"""What the device is brought to: the target, and the good releases to go back to, worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from iotistic.agent.logs import AgentLogger
+from iotistic.agent.reconciler.intake import Taken
+from iotistic.agent.store import Store
+from iotistic.model.errors import InvalidField, Unavailable
+from iotistic.model.target import TargetState, parse_target
+from iotistic.planner.making import Site
+from iotistic.planner.policy import Policy
+from iotistic.planner.releases import aimed
+from iotistic.planner.wanted import NOTHING_WANTED, Wanted, WantedApp, work_out, work_out_app
+from iotistic.planner.world import Releases
+
+
+class Aim:
+    """The target as the planner uses it, together with what was well before it."""
+
+    def __init__(self, store: Store, log: AgentLogger, *, policy: Policy, runtime_dir: str) -> None:
+        self._store = store
+        self._log = log
+        self._policy = policy
+        self._runtime_dir = runtime_dir
+        self.wanted: Wanted = NOTHING_WANTED
+        self.target_hash: str | None = None
+        self._releases = Releases()
+
+    @property
+    def in_force(self) -> Wanted:
+        """What is really brought about: rejected releases replaced by good ones."""
+        return aimed(self.wanted, self._releases)
+
+    async def adopt(self, taken: Taken) -> None:
+        """Aim at another target."""
+        self.wanted = replace(self.work_out(taken.target), good=self.wanted.good)
+        self.target_hash = taken.state_hash
+        await self.learn_good()
+
+    async def learn_good(self) -> None:
+        """Take up the good releases of the store.
+
+        One that is the target's own is not read again; what cannot be read is no way back.
+        """
+        self._releases = known = await self._store.releases.all()
+        targets = {app.app_id: app for app in self.wanted.apps}
+        good: dict[int, WantedApp] = {}
+        documents: Mapping[int, Any] | None = None
+        for release in known.good:
+            app, held = targets.get(release.app_id), self.wanted.good.get(release.app_id)
+            if app is not None and app.release_hash == release.release_hash:
+                good[release.app_id] = app
+            elif held is not None and held.release_hash == release.release_hash:
+                good[release.app_id] = held
+            else:
+                documents = await self._documents() if documents is None else documents
+                found = self._read(release.app_id, documents.get(release.app_id))
+                if found is not None:
+                    good[release.app_id] = found
+        self.wanted = replace(self.wanted, good=good)
+
+    def work_out(self, target: TargetState) -> Wanted:
+        """A target as this device would make it."""
+        identity = self._store.identity
+        return work_out(
+            target,
+            uuid=identity.uuid,
+            hash_key=bytes.fromhex(identity.hash_key.reveal()),
+            policy=self._policy,
+            runtime_dir=self._runtime_dir,
+        )
+
+    async def _documents(self) -> Mapping[int, Any]:
+        try:
+            return await self._store.releases.good_documents()
+        except Unavailable as error:
+            self._log.warning("good releases cannot be read now", code=error.code)
+            return {}
+
+    def _read(self, app_id: int, document: Any) -> WantedApp | None:
+        if document is None:
+            return None
+        identity = self._store.identity
+        site = Site(
+            uuid=identity.uuid,
+            hash_key=bytes.fromhex(identity.hash_key.reveal()),
+            runtime_dir=self._runtime_dir,
+        )
+        try:
+            target = parse_target({"apps": {str(app_id): document}, "version": 1})
+        except InvalidField as error:
+            self._log.warning("good release cannot be read", app_id=app_id, error=str(error))
+            return None
+        return work_out_app(target.apps[0], site, self._policy)

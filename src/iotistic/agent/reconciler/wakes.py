@@ -1,0 +1,54 @@
+"""What wakes the loop: the engine's events, and when to look again after one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from iotistic.agent.clock import Clock
+from iotistic.agent.logs import AgentLogger
+from iotistic.engines.protocol import Engine, EngineEvent
+from iotistic.model.errors import IotisticError
+
+EVENT_ECHOES_S = (0.2, 2.0)
+"""How long after an event to look once more. Docker says "die" before its listing does: a look at
+the event alone may see the container still running, and no other event would follow."""
+_RETRY_CAP_S = 30.0
+
+
+class Wakes:
+    """The bell of the loop. A ring is never lost: it counts until the loop has looked."""
+
+    def __init__(self, engine: Engine, clock: Clock, log: AgentLogger) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._log = log
+        self._echoes_s: tuple[float, ...] = ()
+        self.bell = asyncio.Event()
+
+    def ring(self) -> None:
+        """Look again soon."""
+        self.bell.set()
+
+    def echoes(self, now_s: float) -> tuple[float, ...]:
+        """When to look once more after events, on the boot clock; those that are past are over."""
+        self._echoes_s = tuple(at_s for at_s in self._echoes_s if at_s > now_s)
+        return self._echoes_s
+
+    async def listen(self, heard: Callable[[EngineEvent], None]) -> None:
+        """Ring at every event, until cancelled. Events may be lost: the loop's timer makes up."""
+        failures = 0
+        while True:
+            try:
+                async for event in self._engine.events():
+                    failures = 0
+                    heard(event)
+                    now_s = self._clock.now_s()
+                    self._echoes_s = tuple(now_s + span_s for span_s in EVENT_ECHOES_S)
+                    self.ring()
+            except IotisticError as error:
+                self._log.debug("engine events broke off", code=error.code)
+            failures += 1
+            await self._clock.sleep(min(_RETRY_CAP_S, 0.5 * 2.0 ** min(failures, 10)))
+            # Whatever happened while nobody listened shows in the next look.
+            self.ring()
