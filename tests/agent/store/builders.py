@@ -22,7 +22,17 @@ from iotistic.agent.store.records import (
 from iotistic.agent.store.store import Store
 from iotistic.model.secret import Secret
 from iotistic.model.words import Dialect
-from iotistic.planner.world import Intent, IntentKind
+from iotistic.planner.world import (
+    Candidate,
+    Completed,
+    GoodRelease,
+    Intent,
+    IntentKind,
+    Lock,
+    LockOwner,
+    PulledImage,
+    Rejection,
+)
 
 MACHINE = "m" * 64
 SECRET_WORDS = ("api-key-17", "mqtt-password-17", "provisioning-key-17", "hunter2", "BEGIN PRIVATE")
@@ -76,6 +86,33 @@ def database_in(folder: Path) -> Path:
     return folder / "data" / "device.sqlite"
 
 
+GOOD = GoodRelease(app_id=1001, release_hash="a" * 24, release="r1", at_ms=7)
+REJECTED = Rejection(
+    app_id=1001,
+    release_hash="b" * 24,
+    release="r2",
+    reason="not well within 300 s",
+    service_name="web",
+    last_words=("starting", "cannot bind"),
+    at_ms=8,
+)
+CANDIDATE = Candidate(
+    app_id=1001, release_hash="c" * 24, release="r3", deadline_s=1300.0, began_ms=9
+)
+LOCK = Lock(
+    app_id=1001,
+    owner=LockOwner.PERSON,
+    holder="anna",
+    reason="on site",
+    until_s=8200.0,
+    at_ms=10,
+    boot_id="boot-1",
+)
+AGENT_LOCK = Lock(app_id=1001, owner=LockOwner.AGENT, boot_id="boot-1")
+PULLED = PulledImage(
+    reference="web:1", image_id="sha256:1", app_id=1001, release_hash=GOOD.release_hash, at_ms=11
+)
+ONE_SHOT = Completed(app_id=1001, service_id="3", spec_hash="1:abc")
 STOP = Intent(kind=IntentKind.STOP, app_id=1001, service_id="1", at_ms=5)
 
 
@@ -147,9 +184,20 @@ def target(version: int = 1, image: str = "web:1") -> StoredTarget:
     )
 
 
+def app(image: str = "web:1") -> dict[str, Any]:
+    """An app with secrets of every kind, as the wire has it."""
+    document: dict[str, Any] = dict(target(image=image).apps["1001"])
+    return document | {"secrets": {"db": {"value": "hunter2"}, "token": {"value": "hunter2-more"}}}
+
+
 def same_device(one: Identity, other: Identity) -> bool:
     """Equal but for what pairs the file with its database."""
     return replace(one, creation_id="") == replace(other, creation_id="")
+
+
+async def changes(store: Store) -> int:
+    """How many rows were written since the store was opened."""
+    return await store._database.read(lambda db: db.total_changes)
 
 
 def codes(store: Store) -> list[str]:

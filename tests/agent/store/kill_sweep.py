@@ -27,8 +27,15 @@ from iotistic.agent.store import identity_file
 from iotistic.agent.store.records import Identity, ResetOptions
 from iotistic.agent.store.store import Store
 from iotistic.model.secret import Secret
+from iotistic.planner.world import Releases
 from tests.agent.store.builders import (
+    CANDIDATE,
+    GOOD,
+    LOCK,
+    REJECTED,
     SECRET_WORDS,
+    STOP,
+    app,
     database_in,
     one_pair,
     opened,
@@ -36,6 +43,16 @@ from tests.agent.store.builders import (
     target,
 )
 
+OF_VERSION_3 = (
+    "release_good",
+    "release_candidate",
+    "release_rejected",
+    "app_lock",
+    "completed",
+    "pulled_image",
+    "container_born",
+    "journal",
+)
 # Where effects are ordered; what is pure in between cannot be half done.
 WATCHED = (
     "agent/host/files.py",
@@ -45,6 +62,12 @@ WATCHED = (
     "agent/store/backup.py",
     "agent/store/database.py",
     "agent/store/store.py",
+    "agent/store/building.py",
+    "agent/store/agent_memory.py",
+    "agent/store/release_table.py",
+    "agent/store/release_rows.py",
+    "agent/store/journal_table.py",
+    "agent/store/time_left.py",
     "agent/store/migrations/__init__.py",
 )
 
@@ -164,10 +187,31 @@ async def has_the_saved_setting(folder: Path) -> None:
 async def of_version_1(folder: Path) -> None:
     await joined(folder)
     with sqlite3.connect(database_in(folder)) as db:
-        for table in ("step_failure", "intent", "setting"):
+        for table in (*OF_VERSION_3, "step_failure", "intent", "setting"):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
     db.close()
+
+
+async def of_version_2(folder: Path) -> None:
+    await joined(folder)
+    async with opened(folder) as store:
+        await store.save_intent(STOP)
+    with sqlite3.connect(database_in(folder)) as db:
+        for table in OF_VERSION_3:
+            db.execute(f"DROP TABLE {table}")
+        db.execute("ALTER TABLE step_failure DROP COLUMN failed_at_ms")
+        db.execute("PRAGMA user_version = 2")
+    db.close()
+
+
+async def is_migrated_from_2(folder: Path) -> None:
+    async with opened(folder) as store:
+        assert store.findings == ()
+        await check_itself(store, folder)
+        assert await store.settings() == {"LEVEL": "old"}
+        assert await store.intents() == (STOP,)
+        assert await store.releases.all() == Releases()
 
 
 async def is_migrated(folder: Path) -> None:
@@ -283,6 +327,67 @@ async def has_old_or_newer_setting(folder: Path) -> None:
         assert await store.settings() in ({"LEVEL": "old"}, {"LEVEL": "newer"})
 
 
+OLD_GOOD = replace(GOOD, release_hash="0" * 24, release="r0")
+
+
+async def watching(folder: Path) -> None:
+    """A release is on trial, and there is one to go back to."""
+    await joined(folder)
+    async with opened(folder) as store:
+        await store.releases.commit(OLD_GOOD, app("web:0"))
+        await store.releases.begin(CANDIDATE)
+
+
+async def commit_release(folder: Path) -> None:
+    async with opened(folder) as store:
+        await store.releases.commit(replace(GOOD, release_hash=CANDIDATE.release_hash), app())
+
+
+async def was_committed_or_not(folder: Path) -> None:
+    async with opened(folder) as store:
+        assert store.findings == ()
+        releases = await store.releases.all()
+        (good,) = releases.good
+        documents = await store.releases.good_documents()
+        if good == OLD_GOOD:
+            assert (releases.candidates, documents) == ((CANDIDATE,), {1001: app("web:0")})
+        else:
+            assert good.release_hash == CANDIDATE.release_hash
+            assert (releases.candidates, documents) == ((), {1001: app()})
+
+
+async def reject_release(folder: Path) -> None:
+    async with opened(folder) as store:
+        await store.releases.reject(replace(REJECTED, release_hash=CANDIDATE.release_hash))
+
+
+async def was_rejected_or_not(folder: Path) -> None:
+    async with opened(folder) as store:
+        releases = await store.releases.all()
+        assert releases.good == (OLD_GOOD,)
+        assert len(releases.candidates) + len(releases.rejected) == 1
+
+
+async def damaged_with_releases(folder: Path) -> None:
+    """Everything can still be read but for the failures."""
+    await watching(folder)
+    async with opened(folder) as store:
+        await store.releases.reject(REJECTED)
+        await store.locks.save(LOCK)
+    with sqlite3.connect(database_in(folder)) as db:
+        db.execute("DROP TABLE step_failure")
+    db.close()
+
+
+async def has_its_releases(folder: Path) -> None:
+    async with opened(folder) as store:
+        await check_itself(store, folder)
+        releases = await store.releases.all()
+        assert (releases.good, releases.rejected) == ((OLD_GOOD,), (REJECTED,))
+        assert await store.releases.good_documents() == {1001: app("web:0")}
+        assert await store.locks.all() == (LOCK,)
+
+
 SCENARIOS = {
     "first-start": Scenario(nothing, just_open, is_who_the_file_says),
     "deleted": Scenario(deleted, just_open, is_itself_and_asked_to_join_again),
@@ -290,11 +395,15 @@ SCENARIOS = {
     "identity-file-lost": Scenario(without_identity_file, just_open, is_exactly_itself),
     "restored-by-hand": Scenario(restored_by_hand, just_open, has_the_saved_setting),
     "migration": Scenario(of_version_1, just_open, is_migrated),
+    "migration-from-2": Scenario(of_version_2, just_open, is_migrated_from_2),
     "save-identity": Scenario(joined, save_new_credentials, has_old_or_new_credentials),
     "save-target": Scenario(joined, save_new_target, has_old_or_new_target),
     "begin-reset": Scenario(joined, begin_reset, reset_is_wanted_or_not),
     "wipe": Scenario(reset_begun, wipe, is_old_or_new),
     "wipe-but-identity": Scenario(reset_begun, wipe_but_identity, is_old_or_stripped),
+    "commit-release": Scenario(watching, commit_release, was_committed_or_not),
+    "reject-release": Scenario(watching, reject_release, was_rejected_or_not),
+    "damaged-with-releases": Scenario(damaged_with_releases, just_open, has_its_releases),
     "restore": Scenario(saved_and_changed, restore, has_old_or_newer_setting),
 }
 

@@ -13,7 +13,16 @@ import pytest
 from iotistic.agent.store.records import Identity
 from iotistic.agent.store.store import Store
 from iotistic.planner.world import Attempt, Intent, IntentKind, StepKind, Subject
-from tests.agent.store.builders import database_in, opened, provisioned, target
+from tests.agent.store.builders import (
+    GOOD,
+    LOCK,
+    REJECTED,
+    app,
+    database_in,
+    opened,
+    provisioned,
+    target,
+)
 
 SEEDS = 60
 
@@ -37,6 +46,10 @@ async def at_work(folder: Path) -> tuple[Path, Identity]:
 async def fill(store: Store) -> None:
     await store.save_identity(provisioned(store.identity))
     await store.save_target(target())
+    await store.releases.commit(GOOD, app())
+    for n in range(5):
+        await store.releases.reject(replace(REJECTED, release_hash=str(n)))
+    await store.locks.save(LOCK)
     await store.change_settings({f"NAME_{n}": "x" * 100 for n in range(100)})
     for n in range(50):
         subject = Subject(app_id=n, kind="service", name=str(n))
@@ -88,6 +101,9 @@ async def test_a_damaged_database_never_costs_the_identity_or_a_wrong_target(
             await store.attempts()
             await store.intents()
             await store.settings()
+            await store.releases.all()
+            assert await store.releases.good_documents() in ({}, {1001: app()}), what
+            await store.locks.all()
             await store.change_settings({"after": "1"})
     async with opened(tmp_path) as store:
         assert (await store.settings())["after"] == "1", what

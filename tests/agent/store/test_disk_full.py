@@ -18,7 +18,7 @@ async def test_a_database_that_cannot_grow(tmp_path: Path) -> None:
         await store.save_target(target())
         await store.change_settings({"A": "small"})
         pages = "PRAGMA max_page_count = 1"  # SQLite's own limit: as full as it is now
-        await store._worker.run(lambda: store._connection.execute(pages))
+        await store._database.read(lambda db: db.execute(pages))
         with pytest.raises(DiskFull) as caught:
             await store.change_settings({"LONG": "x" * 1_000_000})
         assert caught.value.code == "disk-full"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iotistic.agent.store import migrations
+from iotistic.agent.store import agent_memory, agent_tables, migrations
 from iotistic.agent.store.database import connect
 from iotistic.agent.store.migrations import APPLICATION_ID, NEWEST, migrate, version_of
 
@@ -97,6 +97,30 @@ def test_2_carries_a_database_of_version_1_across(db: sqlite3.Connection) -> Non
     ]
     for table in ("step_failure", "intent", "setting"):
         assert columns(db, table), table
+
+
+def test_3_carries_a_database_of_version_2_across(db: sqlite3.Connection) -> None:
+    migrate(db, newest=2)
+    db.execute("INSERT INTO device (uuid, creationId) VALUES ('u', 'c')")
+    db.execute(
+        "INSERT INTO step_failure VALUES"
+        " (1001, 'service', '1', 'pull', 3, 'boot-1', 1030.0, 30.0, 'p', 'not-found', 'gone')"
+    )
+    db.execute(
+        "INSERT INTO intent (kind, app_id, service_id, until_release, purpose, container_id, at_ms)"
+        " VALUES ('stop', 1001, '1', 0, '', '', 5)"
+    )
+    db.execute("INSERT INTO setting VALUES ('LOG_LEVEL', 'debug')")
+
+    assert migrate(db, newest=3) == 2
+
+    (failure,) = agent_tables.read_attempts(db)
+    assert (failure.count, failure.code, failure.not_before_s) == (3, "not-found", 1030.0)
+    assert failure.failed_at_ms == 0
+    (intent,) = agent_tables.read_intents(db)
+    assert (intent.app_id, intent.until_release) == (1001, False)
+    assert agent_tables.read_settings(db) == {"LOG_LEVEL": "debug"}
+    agent_memory.read_everything(db)
 
 
 def test_a_step_that_fails_in_the_middle_leaves_the_step_before(

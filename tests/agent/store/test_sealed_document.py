@@ -52,7 +52,30 @@ def test_what_is_secret() -> None:
             "registry": {"username": "u", "password": "p"},
         },
     }
-    assert secret_values({"services": [service]}) == {
+    app = {
+        "services": [service],
+        "secrets": {"db": {"value": "s", "note": None}},
+        "volumes": {"share": {"driver": "local", "driver_opts": {"o": "password=p"}}},
+    }
+    assert secret_values(app) == {
         "/services/0/config/environment/A": '"1"',
         "/services/0/config/registry/password": '"p"',
+        "/secrets/db/value": '"s"',
+        "/volumes/share/driver_opts/o": '"password=p"',
     }
+
+
+def test_environments_and_secrets_in_their_long_forms_are_secret() -> None:
+    app = {
+        "secrets": [{"name": "db", "value": "s"}],
+        "volumes": [{"name": "share", "driverOpts": {"o": "password=p"}}],
+        "services": [{"config": {"environment": ["A=1"], "secrets": [{"source": "db"}]}}],
+    }
+    assert sorted(secret_values(app).values()) == ['"A=1"', '"db"', '"db"', '"password=p"', '"s"']
+
+
+def test_what_an_earlier_version_left_in_the_clear_is_opened_as_it_is() -> None:
+    document = {"driver_opts": {"type": "nfs"}, "environment": {"A": "v1:sealed"}}
+    assert sealed_values(document) == {"/environment/A": "v1:sealed"}
+    opened = with_opened(document, {"/environment/A": '"1"'})
+    assert opened == {"driver_opts": {"type": "nfs"}, "environment": {"A": "1"}}

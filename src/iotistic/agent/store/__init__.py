@@ -1,11 +1,14 @@
 """What must survive a power cut, and who this device is.
 
     store            class Store: everything the other rooms ask for
+    memory           the part of it about what was done, locked, wished and learned:
+                     store.releases, .locks, .images, .containers, .journal
     opening          the rules below; `inspection` looks and judges, `files` sets aside
     identity_file    identity.json: uuid, keys, credentials. It counts, the database does not
     sealing          what is secret at rest; `sealed_document` knows which values of a target are
-    migrations       the schema's history
-    *_table(s)       rows in, records out
+    migrations       the schema's history; `building` makes a database anew
+    *_table(s), *_rows  rows in, records out; `agent_memory` is about all of the agent's own
+    time_left        deadlines that outlive a boot
     reset_file       a factory reset under way
     backup           a copy in use, and making one ready to be put back
 
@@ -23,15 +26,21 @@ has the same identity and goes on without the network. Opening decides by what i
     any            of a newer agent            refused, not a byte of it is changed
 
 A database is always made complete under another name and then moved into place. Made anew, it
-holds identity and last target, and what persons asked for if that can still be read.
+holds identity and last target, and what persons asked for, good and rejected releases and what is
+known of images and containers, as far as that can still be read.
+
+The store is the one writer, so what is asked for in every round is kept in memory (`Kept`).
 
 A normal start needs no cryptography: the identity is in the clear in a file for its owner only.
 A child process of `iotistic.agent.host.crypto_child` seals and opens the rest.
 """
 
+from iotistic.agent.store.lock_table import parse_lock_span_s
 from iotistic.agent.store.records import (
     CloudLink,
     Identity,
+    JournalEntry,
+    JournalEvent,
     MqttCredentials,
     ProvisioningPhase,
     StoredTarget,
@@ -42,9 +51,12 @@ from iotistic.agent.store.store import Store
 __all__ = [
     "CloudLink",
     "Identity",
+    "JournalEntry",
+    "JournalEvent",
     "MqttCredentials",
     "ProvisioningPhase",
     "Store",
     "StoredTarget",
+    "parse_lock_span_s",
     "target_hash",
 ]

@@ -17,7 +17,7 @@ from iotistic.planner.world import Attempt, Intent, IntentKind, StepKind, Subjec
 def read_attempts(connection: sqlite3.Connection) -> tuple[Attempt, ...]:
     """All failures in a row, in the order of their subjects."""
     rows = connection.execute(
-        "SELECT app_id, kind, name, step, count, not_before_s, purpose, code, message"
+        "SELECT app_id, kind, name, step, count, not_before_s, purpose, code, message, failed_at_ms"
         " FROM step_failure ORDER BY app_id, kind, name, step"
     ).fetchall()
     try:
@@ -30,8 +30,20 @@ def read_attempts(connection: sqlite3.Connection) -> tuple[Attempt, ...]:
                 purpose=purpose,
                 code=code,
                 message=message,
+                failed_at_ms=int(failed_at_ms),
             )
-            for app_id, kind, name, step, count, not_before_s, purpose, code, message in rows
+            for (
+                app_id,
+                kind,
+                name,
+                step,
+                count,
+                not_before_s,
+                purpose,
+                code,
+                message,
+                failed_at_ms,
+            ) in rows
         )
     except (TypeError, ValueError) as error:
         raise DatabaseCorrupt(f"step_failure: {error}") from error
@@ -41,7 +53,7 @@ def write_attempt(connection: sqlite3.Connection, attempt: Attempt, clock: Clock
     """Insert or replace; the deadline is kept with its boot and the span that remains."""
     subject = attempt.subject
     connection.execute(
-        "INSERT OR REPLACE INTO step_failure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO step_failure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             subject.app_id,
             subject.kind,
@@ -54,18 +66,8 @@ def write_attempt(connection: sqlite3.Connection, attempt: Attempt, clock: Clock
             attempt.purpose,
             attempt.code,
             attempt.message,
+            attempt.failed_at_ms,
         ),
-    )
-
-
-def carry_deadlines(connection: sqlite3.Connection, clock: Clock) -> None:
-    """After a reboot: deadlines of an earlier boot become this boot's, by their remaining span.
-
-    Once, when the store is opened; done at each reading they would move along for ever.
-    """
-    connection.execute(
-        "UPDATE step_failure SET boot_id = ?, not_before_s = ? + remaining_s WHERE boot_id != ?",
-        (clock.boot_id, clock.now_s(), clock.boot_id),
     )
 
 
@@ -158,9 +160,3 @@ def write_settings(connection: sqlite3.Connection, changes: Mapping[str, str | N
             connection.execute("DELETE FROM setting WHERE name = ?", (name,))
         else:
             connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
-
-
-def delete_all(connection: sqlite3.Connection) -> None:
-    """Forget failures and intents: they were another device's."""
-    connection.execute("DELETE FROM step_failure")
-    connection.execute("DELETE FROM intent")

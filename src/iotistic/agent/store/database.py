@@ -1,14 +1,17 @@
-"""One connection, one thread: SQLite without blocking the event loop."""
+"""One connection, one thread: SQLite without blocking the event loop.
+
+`Worker` is the thread, `Database` the connection in use, `Kept` a piece of its content in memory.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from iotistic.agent.store.errors import DatabaseCorrupt, DatabaseUnavailable, translated
 
@@ -99,3 +102,85 @@ class Worker:
     def close(self) -> None:
         """Let the thread go once it has done what it was given."""
         self._executor.shutdown(wait=False)
+
+
+class Database:
+    """The connection in use. It is exchanged as a whole when another file takes the place."""
+
+    def __init__(self, worker: Worker, connection: sqlite3.Connection) -> None:
+        self._worker = worker
+        self._connection = connection
+        self._connected = asyncio.Lock()
+        self.generation = 0
+        """What was read under another number may not be so any more."""
+
+    async def read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """Do something with the connection, on the thread."""
+        async with self._connected:
+            return await self._worker.run(lambda: read(self._connection))
+
+    async def write(self, write: Callable[[sqlite3.Connection], T]) -> T:
+        """The same in a transaction, which is on the disk when this returns."""
+
+        def committed(connection: sqlite3.Connection) -> T:
+            with transaction(connection):
+                return write(connection)
+
+        return await self.read(committed)
+
+    @asynccontextmanager
+    async def exchanging(self) -> AsyncIterator[None]:
+        """Nobody reads or writes meanwhile; afterwards nothing counts as known."""
+        async with self._connected:
+            try:
+                yield
+            finally:
+                self.outdate()
+
+    def exchange(self, connection: sqlite3.Connection) -> None:
+        """Use another connection; only inside of `exchanging`."""
+        self._connection = connection
+
+    def outdate(self) -> None:
+        """More was changed than the holders of `Kept` values can know."""
+        self.generation += 1
+
+    def close(self) -> None:
+        """Close the connection in use by then; on the thread. May be repeated."""
+        self._connection.close()
+
+
+class Kept(Generic[T]):
+    """A piece of the database's content that is looked at often: read once, kept in memory.
+
+    The store is the only writer, so what is kept is what the file holds. It is renewed on the
+    thread, which does one thing after the other; whoever is cancelled in between does no harm.
+    """
+
+    def __init__(self, database: Database, read: Callable[[sqlite3.Connection], T]) -> None:
+        self._database = database
+        self._read = read
+        self._known: tuple[int, T] | None = None
+
+    async def get(self) -> T:
+        """The content; costs nothing when nothing changed."""
+        known = self._known
+        if known is not None and known[0] == self._database.generation:
+            return known[1]
+        return await self._database.read(self._renew)
+
+    async def change(self, write: Callable[[sqlite3.Connection], object]) -> None:
+        """Change it in a transaction."""
+
+        def changed(connection: sqlite3.Connection) -> None:
+            self._known = None  # a commit that failed may have happened or not
+            with transaction(connection):
+                write(connection)
+            self._renew(connection)
+
+        await self._database.read(changed)
+
+    def _renew(self, connection: sqlite3.Connection) -> T:
+        value = self._read(connection)
+        self._known = (self._database.generation, value)
+        return value

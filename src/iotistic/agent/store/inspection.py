@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from iotistic.agent.store import agent_tables
+from iotistic.agent.clock import Clock
+from iotistic.agent.store import agent_memory
+from iotistic.agent.store.agent_memory import Salvage
 from iotistic.agent.store.device_table import DeviceRow, read_device
-from iotistic.agent.store.errors import DatabaseCorrupt, DatabaseNewer
+from iotistic.agent.store.errors import DatabaseNewer
 from iotistic.agent.store.files import StateFiles
 from iotistic.agent.store.migrations import APPLICATION_ID, NEWEST
 from iotistic.agent.store.records import Identity
-from iotistic.planner.world import Intent
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
@@ -88,26 +90,13 @@ def judge(seen: Seen, identity: Identity) -> Fate:
     return Fate.KEEP
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Salvage:
-    """What persons told the device, read out of a database that is given up."""
-
-    settings: dict[str, str]
-    intents: tuple[Intent, ...]
-
-
-def salvage(files: StateFiles) -> Salvage:
+def salvage(files: StateFiles, clock: Clock) -> Salvage:
     """Read what can be read; a stop that a person asked for should outlive a bad sector."""
-    settings: dict[str, str] = {}
-    intents: tuple[Intent, ...] = ()
+    saved = Salvage()
     for mode in ("immutable=1", "mode=ro"):  # the later one is the newer, where both can be read
-        try:
-            with _reading(files, mode) as connection:
-                settings = agent_tables.read_settings(connection) or settings
-                intents = agent_tables.read_intents(connection) or intents
-        except (sqlite3.Error, DatabaseCorrupt, UnicodeError):
-            continue
-    return Salvage(settings=settings, intents=intents)
+        with contextlib.suppress(sqlite3.Error), _reading(files, mode) as connection:
+            saved = agent_memory.salvage(connection, clock, saved)
+    return saved
 
 
 def _refuse_newer(files: StateFiles, version: int, application_id: int) -> None:

@@ -14,13 +14,22 @@ from uuid import UUID, uuid4
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.host.crypto_child import CryptoRefused, CryptoUnavailable
-from iotistic.agent.host.files import create_owner_only, keep_private, sync_folder
-from iotistic.agent.store import agent_tables, device_table, inspection, reset_file, target_table
+from iotistic.agent.host.files import keep_private
+from iotistic.agent.store import (
+    agent_memory,
+    device_table,
+    inspection,
+    reset_file,
+    target_table,
+    time_left,
+)
+from iotistic.agent.store.agent_memory import Salvage
+from iotistic.agent.store.building import build
 from iotistic.agent.store.database import Worker, check, connect, transaction
 from iotistic.agent.store.errors import DatabaseCorrupt
 from iotistic.agent.store.files import StateFiles, move_log_aside, set_identity_aside, swap_in
 from iotistic.agent.store.identity_file import decode_identity, load_identity, save_identity
-from iotistic.agent.store.inspection import Fate, Salvage, Seen
+from iotistic.agent.store.inspection import Fate, Seen
 from iotistic.agent.store.migrations import migrate
 from iotistic.agent.store.records import Finding, Identity, ProvisioningPhase, ResetOptions
 from iotistic.agent.store.sealing import Crypto, Sealer, load_key, make_key
@@ -190,7 +199,8 @@ class Opening:
             check(connection)
             migrate(connection)
             _read_everything(connection, identity)
-            agent_tables.carry_deadlines(connection, self._clock)
+            with transaction(connection):
+                time_left.carry(connection, self._clock)
         except BaseException:
             connection.close()
             raise
@@ -212,14 +222,12 @@ class Opening:
         """Build a complete database beside the old one, then let it take its place."""
         files = self._files
         saved = (
-            inspection.salvage(files)
-            if fate is Fate.REPLACE_CORRUPT
-            else Salvage(settings={}, intents=())
+            inspection.salvage(files, self._clock) if fate is Fate.REPLACE_CORRUPT else Salvage()
         )
         # A device that never asked anything of a cloud has nothing to ask again.
         known = identity.phase is not ProvisioningPhase.NEW
         reason = (MISSING if known else None) if fate is Fate.CREATE else fate.value
-        _build(files, identity, sealed, saved, reason)
+        build(files, identity, sealed, saved, reason, self._clock)
         aside = swap_in(
             files,
             kind="stale" if fate is Fate.CREATE else fate.value,
@@ -250,35 +258,6 @@ class Opening:
         self._findings.append(Finding(code=code, message=message))
 
 
-def _build(
-    files: StateFiles,
-    identity: Identity,
-    sealed: Mapping[str, str],
-    saved: Salvage,
-    reason: str | None,
-) -> None:
-    files.fresh.with_name(f"{files.fresh.name}-journal").unlink(missing_ok=True)
-    create_owner_only(files.fresh)
-    connection = connect(files.fresh, wal=False)
-    try:
-        migrate(connection)
-        with transaction(connection):
-            device_table.write_device(connection, identity, sealed)
-            device_table.write_rebuilt_because(connection, reason)
-            target = target_table.load_last_target(files.last_target, identity.uuid)
-            if target is not None:
-                # Without an ETag, so that the next poll brings the whole target in any case.
-                target_table.write_target(
-                    connection, target_table.SealedTarget(replace(target, etag=None))
-                )
-            agent_tables.write_settings(connection, saved.settings)
-            for intent in saved.intents:
-                agent_tables.write_intent(connection, intent)
-    finally:
-        connection.close()
-    sync_folder(files.folder)
-
-
 def _read_everything(connection: sqlite3.Connection, identity: Identity) -> None:
     """A damaged value is found now, while the database can still be rebuilt quietly."""
     row = device_table.read_device(connection)
@@ -287,9 +266,7 @@ def _read_everything(connection: sqlite3.Connection, identity: Identity) -> None
     if row.uuid != identity.uuid:
         raise _NotThisDevice
     target_table.read_target(connection)
-    agent_tables.read_attempts(connection)
-    agent_tables.read_intents(connection)
-    agent_tables.read_settings(connection)
+    agent_memory.read_everything(connection)
 
 
 def _paired(identity: Identity, seen: Seen) -> Identity:

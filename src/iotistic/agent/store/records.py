@@ -116,3 +116,38 @@ class Finding:
 
     code: str
     message: str
+
+
+class JournalEvent(StrEnum):
+    """What kind of thing an entry of the journal tells."""
+
+    STEP_DONE = "step-done"
+    STEP_FAILED = "step-failed"
+    RELEASE_VERIFYING = "release-verifying"
+    RELEASE_GOOD = "release-good"
+    RELEASE_REJECTED = "release-rejected"
+    RELEASE_RETRY = "release-retry"
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
+    STOPPED_BY_PERSON = "stopped-by-person"
+    STARTED_BY_PERSON = "started-by-person"
+    RESTARTED_BY_PERSON = "restarted-by-person"
+    TARGET_ACCEPTED = "target-accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """Something that happened to an app (or, with `service_id`, to one of its services), and why.
+
+    `detail` is small and JSON-ready. `id` is given by the store: later entries have larger ones.
+    """
+
+    at_ms: int
+    app_id: int
+    event: JournalEvent
+    service_id: str = ""
+    service_name: str = ""
+    release: str = ""
+    reason: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    id: int = 0

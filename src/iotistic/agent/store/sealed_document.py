@@ -1,6 +1,7 @@
 """Which values of a target are secret, and taking them out of it and back in (pure).
 
-Environment values always are; elsewhere it is what the name of a field says.
+Environment values and driver options always are; elsewhere it is what the name of a field says,
+such as `secrets` of an app, with all below it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import msgspec
 from iotistic.model.canonical import canonical_json
 
 # Not the words by which logs and reports are masked (`agent.logs.redaction`): these belong to the
-# format at rest. Opening looks for the sealed values by them, so that with other words a document
-# which an earlier version sealed would come out half open.
-_ALL_BELOW = frozenset({"environment"})
+# format at rest. They may become more: what an earlier version did not seal is left as it is when
+# its document is opened. Were one of them to go, what is sealed under it would stay sealed.
+_ALL_BELOW = frozenset({"environment", "driver_opts", "driverOpts"})
+"""Environments, and options of volume drivers, which may hold the login of a file server."""
 _SECRET_NAME = re.compile(r"passw|secret|token|api_?key|private_?key|credential", re.IGNORECASE)
+
+_SEALED_PREFIX = "v1:"  # what the child process begins every sealed text with
 
 Document = dict[str, Any]
 
@@ -39,15 +43,20 @@ def with_values(document: Mapping[str, Any], values: Mapping[str, str]) -> Docum
 
 
 def sealed_values(document: Mapping[str, Any]) -> dict[str, str]:
-    """What stands at the secret places of a sealed document."""
-    return {place: str(holder[name]) for place, holder, name in _places(document, "")}
+    """What is sealed in a document."""
+    return {
+        place: holder[name]
+        for place, holder, name in _places(document, "")
+        if _is_sealed(holder[name])
+    }
 
 
 def with_opened(document: Mapping[str, Any], opened: Mapping[str, str]) -> Document:
     """The document as it was before it was sealed; `opened` as of `secret_values`."""
     copy = _copy(document)
     for place, holder, name in list(_places(copy, "")):
-        holder[name] = msgspec.json.decode(opened[place])
+        if _is_sealed(holder[name]):
+            holder[name] = msgspec.json.decode(opened[place])
     return copy
 
 
@@ -67,6 +76,10 @@ def _places(value: Any, at: str, *, inside: bool = False) -> Iterator[tuple[str,
             yield from _places(entry, place, inside=secret)
         elif secret and entry is not None:
             yield place, value, name
+
+
+def _is_sealed(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(_SEALED_PREFIX)
 
 
 def _is_secret(name: str) -> bool:

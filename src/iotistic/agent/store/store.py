@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.host.crypto_child import CryptoRefused, in_child
 from iotistic.agent.host.file_lock import FileLock, Locked
 from iotistic.agent.host.files import ensure_folder
 from iotistic.agent.host.machine import machine_hash
-from iotistic.agent.store import agent_tables, backup, device_table, reset_file, target_table
-from iotistic.agent.store.database import Worker, transaction
+from iotistic.agent.store import (
+    agent_memory,
+    backup,
+    device_table,
+    reset_file,
+    target_table,
+)
+from iotistic.agent.store.database import Database, Worker
 from iotistic.agent.store.errors import DatabaseLocked, translated
 from iotistic.agent.store.files import StateFiles, swap_in
 from iotistic.agent.store.identity_file import save_identity
+from iotistic.agent.store.memory import Memory
 from iotistic.agent.store.opening import MISSING, Opened, Opening
 from iotistic.agent.store.records import (
     Finding,
@@ -28,14 +34,12 @@ from iotistic.agent.store.records import (
     StoredTarget,
     target_hash,
 )
+from iotistic.agent.store.release_table import ReleaseTable
 from iotistic.agent.store.sealing import Crypto
 from iotistic.model.errors import Unavailable
-from iotistic.planner.world import Attempt, Intent, StepKind, Subject
-
-T = TypeVar("T")
 
 
-class Store:
+class Store(Memory):
     """The state folder: one database, one identity file, one writer.
 
         async with Store.open(path, clock) as store:
@@ -57,14 +61,15 @@ class Store:
         self._files = files
         self._worker = worker
         self._crypto = crypto
-        self._clock = clock
         self._machine = machine
         self._writing = asyncio.Lock()  # what is done in several parts, one after the other
-        self._connected = asyncio.Lock()  # held while the connection is exchanged, too
+        database = Database(worker, opened.connection)
+        releases = ReleaseTable(database, lambda: self._sealer, clock, self._found)
+        super().__init__(database, clock, releases)
         self._take(opened)
 
     def _take(self, opened: Opened) -> None:
-        self._connection = opened.connection
+        self._database.exchange(opened.connection)
         self._identity = opened.identity
         self._sealer = opened.sealer
         self._rebuilt_because = opened.rebuilt_because
@@ -97,7 +102,7 @@ class Store:
                     yield store
                 finally:
                     await worker.settle()
-                    await worker.run(store._disconnect)
+                    await worker.run(store._database.close)
             finally:
                 # The lock is let go only when nothing writes any more.
                 await worker.settle()
@@ -140,7 +145,10 @@ class Store:
                 self._target, self._target_known = None, True
             with contextlib.suppress(Unavailable):
                 sealed = await self._sealer.seal(device_table.secrets_of(identity))
-                await self._write(lambda db: _write_identity(db, identity, sealed, other=other))
+                await self._database.write(
+                    lambda db: _write_identity(db, identity, sealed, other=other)
+                )
+                self._database.outdate()
                 self._rebuilt_because = None
 
     # -- what should run
@@ -155,7 +163,7 @@ class Store:
 
     async def _read_target(self) -> StoredTarget | None:
         path, uuid = self._files.last_target, self._identity.uuid
-        kept = await self._read(
+        kept = await self._database.read(
             lambda db: (
                 target_table.read_target(db),
                 target_table.load_last_target(path, uuid),
@@ -166,8 +174,11 @@ class Store:
                 try:
                     return await target_table.open_target(self._sealer, sealed)
                 except CryptoRefused as error:
-                    self._findings += (Finding(code="target-unreadable", message=error.message),)
+                    self._found(Finding(code="target-unreadable", message=error.message))
         return None
+
+    def _found(self, finding: Finding) -> None:
+        self._findings += (finding,)
 
     async def save_target(self, target: StoredTarget) -> None:
         """Store the target and its copy in `target-last-good.json`, before it is acted on.
@@ -181,7 +192,7 @@ class Store:
     async def _save_target(self, target: StoredTarget) -> None:
         async with self._writing:
             sealed = await target_table.seal_target(self._sealer, target)
-            await self._write(lambda db: target_table.write_target(db, sealed))
+            await self._database.write(lambda db: target_table.write_target(db, sealed))
             self._target, self._target_known = target, True
             path, uuid = self._files.last_target, self._identity.uuid
             await self._worker.run(lambda: target_table.save_last_target(path, uuid, sealed))
@@ -189,43 +200,9 @@ class Store:
     async def mark_applied(self, state_hash: str, at_ms: int) -> None:
         """The target with this hash has been reached; no effect if it is not held any more."""
         async with self._writing:
-            await self._write(lambda db: target_table.write_applied(db, state_hash, at_ms))
+            await self._database.write(lambda db: target_table.write_applied(db, state_hash, at_ms))
             if self._target is not None and self._target.state_hash == state_hash:
                 self._target = replace(self._target, applied_at_ms=at_ms)
-
-    # -- what the reconciler remembers
-
-    async def attempts(self) -> tuple[Attempt, ...]:
-        """Failures in a row, with deadlines on this boot's clock."""
-        return await self._read(agent_tables.read_attempts)
-
-    async def save_attempt(self, attempt: Attempt) -> None:
-        """Insert or replace by (subject, step)."""
-        await self._write(lambda db: agent_tables.write_attempt(db, attempt, self._clock))
-
-    async def clear_attempts(self, subject: Subject, step: StepKind | None = None) -> None:
-        """Forget the failures of a subject, of all kinds of step when `step` is None."""
-        await self._write(lambda db: agent_tables.delete_attempts(db, subject, step))
-
-    async def intents(self) -> tuple[Intent, ...]:
-        """What persons asked for, oldest first."""
-        return await self._read(agent_tables.read_intents)
-
-    async def save_intent(self, intent: Intent) -> None:
-        """Insert or replace by (kind, app, service)."""
-        await self._write(lambda db: agent_tables.write_intent(db, intent))
-
-    async def remove_intent(self, intent: Intent) -> None:
-        """The wish is fulfilled or taken back. A newer one that took its place stays."""
-        await self._write(lambda db: agent_tables.delete_intent(db, intent))
-
-    async def settings(self) -> Mapping[str, str]:
-        """What `config set` stored, by name."""
-        return await self._read(agent_tables.read_settings)
-
-    async def change_settings(self, changes: Mapping[str, str | None]) -> None:
-        """Store settings, all or none of them; None removes one."""
-        await self._write(lambda db: agent_tables.write_settings(db, changes))
 
     # -- starting over, saving a copy
 
@@ -249,7 +226,7 @@ class Store:
             await self._worker.run(lambda: reset_file.save(self._files.reset, journal))
             self._reset = options
             self._target, self._target_known = None, True
-            await self._write(target_table.delete_target)
+            await self._database.write(target_table.delete_target)
             await self._worker.run(lambda: self._files.last_target.unlink(missing_ok=True))
 
     async def wipe(self, *, keep_identity: bool, spent_key_hash: str | None) -> None:
@@ -269,7 +246,7 @@ class Store:
                 spent_key_hash=spent_key_hash,
             )
             await self._worker.run(lambda: reset_file.save(self._files.reset, journal))
-            async with self._connected:
+            async with self._database.exchanging():
                 await self._reopen()
 
     async def backup(self, file: Path) -> None:
@@ -278,7 +255,7 @@ class Store:
         Its secrets stay sealed: it is of use on this device only, which has the key.
         Raises Conflict (`file-exists`).
         """
-        await self._read(lambda db: backup.write_backup(db, file))
+        await self._database.read(lambda db: backup.write_backup(db, file))
 
     async def restore(self, file: Path) -> Path | None:
         """Put a backup into the place of the database, which is kept under the name returned.
@@ -290,10 +267,10 @@ class Store:
         return await self._worker.finish(self._restore(file))
 
     async def _restore(self, file: Path) -> Path | None:
-        async with self._writing, self._connected:
+        async with self._writing, self._database.exchanging():
             uuid = self._identity.uuid
             await self._worker.run(lambda: backup.prepare(self._files, file, uuid))
-            await self._worker.run(self._connection.close)
+            await self._worker.run(self._database.close)
             now_ms = self._clock.wall_ms()
             aside = await self._worker.run(
                 lambda: swap_in(self._files, kind="replaced", wall_ms=now_ms)
@@ -301,27 +278,10 @@ class Store:
             await self._reopen()
             return aside
 
-    def _disconnect(self) -> None:
-        self._connection.close()  # the one in use by then: a restore or a wipe makes a new one
-
     async def _reopen(self) -> None:
-        await self._worker.run(self._connection.close)
+        await self._worker.run(self._database.close)
         opening = Opening(self._files, self._worker, self._crypto, self._clock, self._machine)
         self._take(await opening.run())
-
-    # -- the thread
-
-    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        async with self._connected:
-            return await self._worker.run(lambda: read(self._connection))
-
-    async def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
-        def committed() -> None:
-            with transaction(self._connection):
-                write(self._connection)
-
-        async with self._connected:
-            await self._worker.run(committed)
 
 
 def _lock(files: StateFiles, held: contextlib.ExitStack) -> None:
@@ -341,4 +301,4 @@ def _write_identity(
     device_table.write_rebuilt_because(db, None)
     if other:
         target_table.delete_target(db)
-        agent_tables.delete_all(db)
+        agent_memory.forget_device(db)

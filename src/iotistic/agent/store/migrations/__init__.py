@@ -7,7 +7,7 @@ from importlib import resources
 
 from iotistic.agent.store.errors import DatabaseCorrupt
 
-NEWEST = 2
+NEWEST = 3
 APPLICATION_ID = 0x496F7441  # "IotA": tells our files from other programs' databases
 
 
