@@ -23,6 +23,9 @@ BODY_BYTES_MAX = 10 * 1024 * 1024
 DEPTH_MAX = 32
 TEXT_LENGTH_MAX = 32 * 1024
 ITEMS_MAX = 10_000
+WARNINGS_MAX = 200
+EXTENSION = "x-"
+"""Fields whose name starts with it are their writer's own; nobody looks at them."""
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
@@ -61,10 +64,18 @@ class Fields:
     """One mapping of a message, read field by field.
 
     Getters take the names under which the field may come; the first is the one errors name.
-    `null` counts as absent.
+    `null` counts as absent. With `strict` nothing may come that is not applied: what would be a
+    warning about a field is an error.
     """
 
-    def __init__(self, value: object, at: str, *, warnings: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        value: object,
+        at: str,
+        *,
+        warnings: list[str] | None = None,
+        strict: bool = False,
+    ) -> None:
         if not isinstance(value, Mapping):
             raise InvalidField(at, expected="an object", found=value)
         if len(value) > ITEMS_MAX:
@@ -73,6 +84,7 @@ class Fields:
         self._asked: set[str] = set()
         self.at = at
         self.warnings = warnings if warnings is not None else []
+        self.strict = strict
 
     def path(self, name: str) -> str:
         """The path to a field of this mapping."""
@@ -202,12 +214,40 @@ class Fields:
 
     def child(self, name: str) -> Fields:
         """The object under `name`, empty when absent; its warnings join ours."""
-        return Fields(self.mapping(name), self.path(name), warnings=self.warnings)
+        return self.nested(self.mapping(name), self.path(name))
+
+    def nested(self, value: object, at: str) -> Fields:
+        """Another mapping of the same message; its warnings join ours."""
+        return Fields(value, at, warnings=self.warnings, strict=self.strict)
+
+    def warn(self, at: str, text: str) -> None:
+        """Add a warning about what stands at `at`; a message that goes wrong often is cut short."""
+        if len(self.warnings) < WARNINGS_MAX:
+            self.warnings.append(f"{at}: {text}")
+
+    def ignore(self, name: str, reason: str, *, remedy: str | None = None) -> None:
+        """Take note of a known field that is not applied: a warning, or an error when strict."""
+        if self.raw(name) is None:
+            return
+        if self.strict:
+            raise InvalidField(
+                self.path(name), expected=f"nothing ({reason})", found="a value", remedy=remedy
+            )
+        self.warn(self.path(name), f"{reason}, ignored")
 
     def warn_unknown(self) -> None:
-        """Add one warning for each field that nobody asked for."""
-        unknown = sorted(str(name) for name in self._value if name not in self._asked)
-        self.warnings.extend(f"{self.path(name)}: unknown field, ignored" for name in unknown)
+        """Add one warning for each field that nobody asked for; raises InvalidField when strict."""
+        for name in sorted(str(name) for name in self._value if name not in self._asked):
+            if name.startswith(EXTENSION):
+                continue
+            if self.strict:
+                raise InvalidField(
+                    self.path(name),
+                    expected="a field of the reference",
+                    found="an unknown one",
+                    remedy="correct its name, or remove it",
+                )
+            self.warn(self.path(name), "unknown field, ignored")
 
 
 def join(at: str, name: str) -> str:

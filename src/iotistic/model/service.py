@@ -79,7 +79,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Tmpfs:
-    """A file system in memory; `options` as mount(8) takes them, sorted ("mode=1777,size=65536")."""
+    """A file system in memory; `options` as mount(8) takes them, sorted ("mode=1777,size=64")."""
 
     target: str
     options: str = ""

@@ -1,7 +1,7 @@
 """The target state: what the cloud wants of this device, versioned.
 
-`parse_target` takes the body `{apps, config, version, target_epoch}` (apps as a map by id, or as
-a list), and either gives a `TargetState` or raises `InvalidField` with the path to the field.
+`parse_target` takes the body `{apps, config, version, target_epoch, strict}` (apps as a map by id,
+or as a list), and either gives a `TargetState` or raises `InvalidField` with the path to the field.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from iotistic.model.reader import Fields, check_integer, join
 from iotistic.model.release import LockMode, Strategy, Verify
 from iotistic.model.secret import Secret
 from iotistic.model.service import Dependency, PullPolicy, ServiceSpec
-from iotistic.model.service_parser import parse_service_config
+from iotistic.model.vocabulary import app_parts, order, process, secrets
+from iotistic.model.vocabulary.service import parse_service_config
 from iotistic.model.words import RunState
 
 APPS_MAX = 200
@@ -68,8 +69,8 @@ class AppTarget:
     volumes: tuple[VolumeSpec, ...] = ()
     secrets: tuple[tuple[str, Secret], ...] = ()
     release: str | None = None
-    strategy: Strategy = Strategy()
-    verify: Verify = Verify()
+    strategy: Strategy = field(default_factory=Strategy)
+    verify: Verify = field(default_factory=Verify)
     lock: LockMode = LockMode.RESPECT
 
 
@@ -88,9 +89,14 @@ class TargetState:
         return next((app for app in self.apps if app.app_id == app_id), None)
 
 
-def parse_target(raw: object) -> TargetState:
-    """Read a target as it comes on the wire. Raises InvalidField, never half a target."""
-    fields = Fields(raw, "")
+def parse_target(raw: object, *, strict: bool = False) -> TargetState:
+    """Read a target as it comes on the wire. Raises InvalidField, never half a target.
+
+    A field that is not known or not applied is a warning; with `strict`, or where the target says
+    so of itself, it is refused.
+    """
+    fields = Fields(raw, "", strict=strict)
+    fields.strict = fields.boolean("strict", default=False) or strict
     version = fields.optional_integer("version")
     if version and fields.raw("apps") is None:
         # Half a document must not clear a device: to remove all is said, not left out.
@@ -116,7 +122,7 @@ def _parse_apps(fields: Fields) -> tuple[AppTarget, ...]:
         raise InvalidField(at, expected="an object by app id, or a list", found=raw)
     if len(raw) > APPS_MAX:
         raise InvalidField(at, expected=f"at most {APPS_MAX} apps", found=len(raw))
-    apps = [_parse_app(app, path, key, fields.warnings) for key, app, path in _entries(raw, at)]
+    apps = [_parse_app(fields.nested(app, path), key) for key, app, path in _entries(raw, at)]
     if (count := sum(len(app.services) for app in apps)) > SERVICES_MAX:
         raise InvalidField(at, expected=f"at most {SERVICES_MAX} services", found=count)
     apps.sort(key=lambda app: app.app_id)
@@ -135,19 +141,30 @@ def _entries(
         yield from ((None, app, f"{at}[{n}]") for n, app in enumerate(raw))
 
 
-def _parse_app(raw: Any, at: str, key: str | None, warnings: list[str]) -> AppTarget:
-    fields = Fields(raw, at, warnings=warnings)
+def _parse_app(fields: Fields, key: str | None) -> AppTarget:
     app_id = _app_id(fields, key)
     # An app is explicit about what it has: with the field forgotten all of it would be removed.
     fields.required("services", expected="a list of services, [] for none")
-    services = fields.each("services", lambda item, path: _parse_service(item, path, warnings))
-    _refuse_twice(fields.path("services"), "service id", [service.key for service in services])
-    names = [service.service_name for service in services]
-    _refuse_twice(fields.path("services"), "service name", names)
+    values = secrets.app_secrets(fields)
+    known = frozenset(name for name, _ in values)
+    at = fields.path("services")
+    services = fields.each(
+        "services", lambda item, path: _parse_service(fields.nested(item, path), known)
+    )
+    _refuse_twice(at, "service id", [service.key for service in services])
+    _refuse_twice(at, "service name", [service.service_name for service in services])
+    order.check_order([(s.service_name, s.depends_on, s.spec.network_mode) for s in services], at)
     app = AppTarget(
         app_id=app_id,
         app_name=fields.text("appName", pattern=NAME, expected=_NAME_EXPECTED),
         services=tuple(sorted(services, key=lambda service: service.key)),
+        networks=app_parts.networks(fields),
+        volumes=app_parts.volumes(fields),
+        secrets=values,
+        release=app_parts.release(fields),
+        strategy=app_parts.strategy(fields),
+        verify=app_parts.verify(fields),
+        lock=app_parts.lock(fields),
     )
     fields.raw("appUuid")
     fields.warn_unknown()
@@ -167,14 +184,19 @@ def _app_id(fields: Fields, key: str | None) -> int:
     return app_id
 
 
-def _parse_service(raw: Any, at: str, warnings: list[str]) -> ServiceTarget:
-    fields = Fields(raw, at, warnings=warnings)
+def _parse_service(fields: Fields, known_secrets: frozenset[str]) -> ServiceTarget:
+    config = fields.child("config")
+    spec = parse_service_config(fields, config, known_secrets=known_secrets)
     service = ServiceTarget(
         service_id=_service_id(fields),
         service_name=fields.text("serviceName", pattern=SERVICE_NAME, expected=_NAME_EXPECTED),
         state=fields.choice("state", RunState, default=RunState.RUNNING),
-        spec=parse_service_config(fields),
+        spec=spec,
+        depends_on=order.depends_on(config, spec.network_mode),
+        pull_policy=process.pull_policy(config),
+        update_lock=config.boolean("update_lock", default=False),
     )
+    config.warn_unknown()
     fields.warn_unknown()
     return service
 

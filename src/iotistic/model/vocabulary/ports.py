@@ -16,6 +16,7 @@ _PORT = re.compile(
     r"(?:(?:(?P<ip>\[[0-9A-Fa-f:]+\]|[0-9.]+):)?(?P<host>[0-9]*(?:-[0-9]+)?):)?"
     r"(?P<container>[0-9]+(?:-[0-9]+)?)(?:/(?P<protocol>tcp|udp|sctp))?"
 )
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 _PORT_EXPECTED = "[[IP:]HOST:]CONTAINER[/tcp|udp|sctp], ports or ranges from 1 to 65535"
 
 
@@ -25,9 +26,7 @@ def parse_ports(config: Fields) -> tuple[PortBinding, ...]:
     for n, raw in enumerate(config.items("ports", high=PORTS_MAX)):
         at = f"{config.path('ports')}[{n}]"
         found = (
-            _long_port(raw, at, config.warnings)
-            if isinstance(raw, Mapping)
-            else _short_port(raw, at)
+            _long_port(config.nested(raw, at)) if isinstance(raw, Mapping) else _short_port(raw, at)
         )
         bindings.update(found)
         if len(bindings) > PORTS_MAX:
@@ -48,21 +47,23 @@ def _short_port(raw: Any, at: str) -> list[PortBinding]:
     return _bind(container, host, _host_ip(match["ip"], at), match["protocol"] or "tcp")
 
 
-def _long_port(raw: Mapping[str, Any], at: str, warnings: list[str]) -> list[PortBinding]:
-    fields = Fields(raw, at, warnings=warnings)
-    container = fields.integer("target", low=1, high=65535)
+def _long_port(fields: Fields) -> list[PortBinding]:
+    target = fields.required("target", expected="a port, or a range of ports")
+    container = _range(str(target), fields.path("target"))
     published = fields.raw("published")
     host = None if published in (None, "") else _range(str(published), fields.path("published"))
-    if host is not None and len(host) != 1:
-        raise InvalidField(fields.path("published"), expected="one port", found=published)
+    if host is not None and len(host) != len(container):
+        raise InvalidField(
+            fields.path("published"), expected="a range of the length of target", found=published
+        )
     protocol = fields.optional_text("protocol") or "tcp"
     if protocol not in ("tcp", "udp", "sctp"):
         raise InvalidField(fields.path("protocol"), expected="tcp, udp or sctp", found=protocol)
-    address = _host_ip(fields.optional_text("host_ip"), fields.path("host_ip"))
+    address = _host_ip(fields.optional_text("host_ip", length_max=64), fields.path("host_ip"))
     for decoration in ("mode", "name", "app_protocol"):
         fields.raw(decoration)
     fields.warn_unknown()
-    return _bind([container], host, address, protocol)
+    return _bind(container, host, address, protocol)
 
 
 def _bind(
@@ -77,11 +78,11 @@ def _bind(
 
 
 def _range(text: str, at: str) -> list[int]:
-    first, _, last = text.partition("-")
-    if not first.isdigit() or (last and not last.isdigit()):
+    match = _RANGE.fullmatch(text)
+    if match is None:
         raise InvalidField(at, expected=_PORT_EXPECTED, found=text)
-    low = check_integer(int(first[:9]), at, low=1, high=65535)
-    high = check_integer(int(last[:9]), at, low=1, high=65535) if last else low
+    low = check_integer(int(match[1]), at, low=1, high=65535)
+    high = check_integer(int(match[2]), at, low=1, high=65535) if match[2] else low
     if high < low or high - low >= PORTS_MAX:
         raise InvalidField(at, expected=f"a rising range of at most {PORTS_MAX} ports", found=text)
     return list(range(low, high + 1))
