@@ -160,9 +160,9 @@ def _made(step: Step, world: World) -> Container:
     reference = step.container.spec.image.canonical
     images = world.resources.images if world.resources else ()
     taken = {c.id for c in world.containers}
-    number = next(n for n in range(len(taken) + 1, 2 * len(taken) + 3) if f"new{n}" not in taken)
+    ids = (f"new{world.now_s:.0f}-{n}" for n in range(len(taken) + 1))
     return Container(
-        id=f"new{number}",
+        id=next(new_id for new_id in ids if new_id not in taken),
         name=step.container.name,
         app_id=step.subject.app_id,
         service_id=step.subject.name,
@@ -244,7 +244,8 @@ def time_passes(world: World, wanted: Wanted, decided: Plan) -> tuple[World, Wan
         for c in world.containers
         if c.state is not ContainerState.REMOVING
     )
-    later_s = max(world.now_s + _ROUND_S, decided.ask_again_s or 0.0)
+    asleep_until_s = 0.0 if decided.steps else decided.ask_again_s or 0.0
+    later_s = max(world.now_s + _ROUND_S, asleep_until_s)
     moved = replace(world, containers=containers, now_s=later_s, pulling={}, in_flight=frozenset())
     moved = replace(
         moved,

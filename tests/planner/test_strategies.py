@@ -1,0 +1,144 @@
+"""In which order the new replaces the old."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from iotistic.model.words import Verdict
+from tests.planner.builders import service
+from tests.planner.drive import APP, Drive, pulled, want
+
+ENGINE_STEPS = ("pull", "stop", "remove", "create-container", "start", "remove-image", "rename")
+
+
+def updated(strategy: object, **config: object) -> Drive:
+    """One service at web:1, with web:2 to come."""
+    device = Drive(want(service(image="web:1"), strategy=strategy))
+    device.settle()
+    device.done.clear()
+    device.release(want(service(image="web:2", **config), strategy=strategy, version=2))
+    return device
+
+
+def order(device: Drive) -> list[str]:
+    """The engine's steps so far."""
+    return [word for word in device.words() if word.split()[0] in ENGINE_STEPS]
+
+
+def test_download_then_kill_stops_the_old_when_the_new_image_is_here() -> None:
+    device = updated("download-then-kill")
+    device.settle()
+    assert order(device) == [
+        "pull web", "stop web", "remove web", "create-container web", "start web",
+    ]  # fmt: skip
+
+
+def test_kill_then_download_stops_the_old_before_the_download() -> None:
+    device = updated("kill-then-download")
+    device.settle()
+    assert order(device) == [
+        "stop web", "remove web", "pull web", "create-container web", "start web",
+    ]  # fmt: skip
+
+
+def test_delete_then_download_removes_the_old_image_first() -> None:
+    device = updated("delete-then-download")
+    device.settle()
+    assert order(device)[:4] == [
+        "stop web", "remove web", "remove-image docker.io/library/web:1", "pull web",
+    ] or order(device)[2].startswith("remove-image")  # fmt: skip
+    kinds = [step.kind for step in device.done]
+    assert kinds.index("remove-image") < kinds.index("pull")
+
+
+def test_delete_then_download_goes_on_when_the_old_image_cannot_be_removed() -> None:
+    device = updated("delete-then-download")
+    assert device.world.resources is not None
+    in_use = frozenset(image.id for image in device.world.resources.images)
+    device.world = replace(
+        device.world, resources=replace(device.world.resources, images_in_use=in_use)
+    )
+    device.settle()
+    assert "pull web" in order(device)
+
+
+def test_hand_over_runs_the_new_beside_the_old_until_its_word() -> None:
+    device = updated({"kind": "hand-over", "handover_timeout": "20h"})
+    device.until("wait handover web")
+    assert len(device.world.containers) == 2
+    assert device.running() == {"web"}
+
+    new = device.container("web")
+    assert new.name.endswith(".next")
+    device.world = replace(device.world, handed_over=frozenset({new.id}))
+    device.settle()
+
+    assert order(device) == [
+        "pull web", "create-container web", "start web", "stop web", "remove web", "rename web",
+    ]  # fmt: skip
+    assert [c.id for c in device.world.containers] == [new.id]
+    assert not device.container("web").name.endswith(".next")
+
+
+def test_hand_over_takes_over_without_a_word_after_its_time() -> None:
+    device = updated({"kind": "hand-over", "handover_timeout": "30s"})
+    device.settle()
+    assert order(device)[-3:] == ["stop web", "remove web", "rename web"]
+
+
+def test_hand_over_never_lets_the_old_go_while_the_new_does_not_run() -> None:
+    device = updated({"kind": "hand-over", "handover_timeout": "30s"})
+    device.until("start web")
+    old = next(c for c in device.world.containers if c.state == "running")
+    for _ in range(4):
+        device.round(but=lambda step: step.kind == "start")
+    assert next(c for c in device.world.containers if c.id == old.id).state == "running"
+
+
+def test_services_that_need_the_same_port_do_not_run_side_by_side() -> None:
+    device = updated("hand-over", ports=["8080:80"])
+    device.settle()
+    assert order(device) == [
+        "pull web", "stop web", "remove web", "create-container web", "start web",
+    ]  # fmt: skip
+
+
+def test_a_kill_first_service_does_not_hold_up_another_one_of_the_app() -> None:
+    strategy = "kill-then-download"
+    device = Drive(want(service(image="web:1"), service("db", "db:1"), strategy=strategy))
+    device.settle()
+    device.release(
+        want(service(image="web:2"), service("db", "db:1"), strategy=strategy, version=2)
+    )
+    device.until("pull web")
+    assert "db" in device.running()
+    device.settle()
+    assert "stop db" not in device.words()[8:]
+
+
+def test_an_image_that_cannot_be_had_leaves_the_old_running() -> None:
+    device = updated("download-then-kill")
+    for _ in range(5):
+        device.round(but=lambda step: step.kind == "pull")
+    assert device.running() == {"web"}
+    assert device.plan().verdicts[APP].verdict is Verdict.APPLYING
+
+
+def test_pull_policy_never_waits_for_the_image_to_be_brought() -> None:
+    device = Drive(want(service(image="web:1", pull_policy="never")))
+    assert device.said() == {"wait image-not-allowed web"}
+
+
+def test_a_moved_tag_is_another_image_only_for_a_new_release() -> None:
+    first = want(service(image="web:latest"), release={"id": "r1"})
+    device = Drive(first, "web:latest")
+    device.settle()
+    assert "pull web" not in device.words()
+
+    device.release(want(service(image="web:latest"), release={"id": "r2"}, version=2))
+    device.settle()
+
+    assert order(device)[2:] == [
+        "pull web", "stop web", "remove web", "create-container web", "start web",
+    ]  # fmt: skip
+    assert pulled("web:latest").reference in {p.reference for p in device.world.pulled}
