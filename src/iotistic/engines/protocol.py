@@ -108,8 +108,8 @@ class Engine(Protocol):
         """
         ...
 
-    async def space(self) -> Space:
-        """How much room there is where the engine keeps images."""
+    async def space(self) -> Space | None:
+        """How much room there is where the engine keeps images; None: not to be seen from here."""
         ...
 
     async def pull(self, image: ImageRef, progress: ProgressSink) -> None:

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from iotistic.engines.docker.listing import (
     read_containers,
     read_images,
+    read_images_in_use,
     read_networks,
     read_volumes,
 )
 from iotistic.model.errors import EngineUnavailable
+from iotistic.model.observation import Network, Volume
 from iotistic.model.words import ContainerState
 
 param = pytest.param
@@ -45,6 +47,14 @@ def entry(**changes: Any) -> dict[str, Any]:
         "NetworkSettings": {"Networks": {"1_default-u": {"NetworkID": "n"}}},
         "SomethingNew": {"in": ["a", "newer", "engine"]},
     } | changes
+
+
+def networks(listing: bytes) -> tuple[Network, ...]:
+    return read_networks(listing, "u")[0]
+
+
+def volumes(listing: bytes) -> tuple[Volume, ...]:
+    return read_volumes(listing, "u")[0]
 
 
 def content(*entries: Any) -> bytes:
@@ -121,7 +131,7 @@ def test_what_is_no_listing_is_no_answer(broken: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_whatever_are_worse_than_no_answer(garbage: bytes) -> None:
-    for read in (read_containers, read_images, read_networks, read_volumes):
+    for read in (read_containers, read_images, networks, volumes):
         try:
             seen: tuple[object, ...] = read(garbage)
         except EngineUnavailable:
@@ -132,8 +142,8 @@ def test_no_bytes_whatever_are_worse_than_no_answer(garbage: bytes) -> None:
 def test_nothing_is_an_empty_listing() -> None:
     assert read_containers(b"[]") == ()
     assert read_containers(b"null") == ()
-    assert read_volumes(b'{"Volumes": null}') == ()
-    assert read_volumes(b"{}") == ()
+    assert volumes(b'{"Volumes": null}') == ()
+    assert volumes(b"{}") == ()
 
 
 def test_images_are_named_in_canonical_form() -> None:
@@ -162,11 +172,21 @@ def test_images_are_named_in_canonical_form() -> None:
 
 
 def test_networks_and_volumes_are_read_by_their_labels() -> None:
-    labels = {"iotistic.app-id": "1001", "iotistic.name": "data"}
+    labels = {
+        "iotistic.device": "u",
+        "iotistic.app-id": "1001",
+        "iotistic.name": "data",
+        "iotistic.config-hash": "1:ff",
+    }
     found = {"Id": "n", "Name": "1001_data-u", "Labels": labels}
 
-    (network,) = read_networks(content(found, {"Id": "x", "Name": "y", "Labels": None}))
-    (volume,) = read_volumes(json.dumps({"Volumes": [found], "Warnings": None}).encode())
+    foreign = {"Id": "x", "Name": "y", "Labels": None}
+    others = {"Id": "z", "Name": "z", "Labels": labels | {"iotistic.device": "v"}}
+
+    (network,), other_networks = read_networks(content(found, foreign, others), "u")
+    (volume,), other_volumes = read_volumes(
+        json.dumps({"Volumes": [found, foreign, others], "Warnings": None}).encode(), "u"
+    )
 
     assert (network.id, network.name, network.app_id, network.short_name) == (
         "n",
@@ -175,3 +195,48 @@ def test_networks_and_volumes_are_read_by_their_labels() -> None:
         "data",
     )
     assert (volume.name, volume.app_id, volume.short_name) == ("1001_data-u", 1001, "data")
+    assert (network.spec_hash, volume.spec_hash) == ("1:ff", "1:ff")
+    assert other_networks == other_volumes == {"y", "z"}
+
+
+def test_the_images_of_all_containers_are_in_use_also_of_others() -> None:
+    listing = content(entry(), {"ImageID": "sha256:2", "Labels": None}, {"ImageID": 7})
+
+    assert read_images_in_use(listing) == {"sha256:1", "sha256:2"}
+
+
+@pytest.mark.parametrize(
+    ("status", "at_least_s"),
+    [
+        param("Up Less than a second", 0),
+        param("Up 1 second", 1),
+        param("Up 3 seconds (health: starting)", 3),
+        param("Up 59 seconds (Paused)", 59),
+        param("Up About a minute", 60),
+        param("Up 5 minutes", 300),
+        param("Up About an hour (healthy)", 3600),
+        param("Up 2 hours", 5400),
+        param("Up 3 days", 3 * 86400 - 1800),
+        param("Up 2 weeks", 14 * 86400 - 1800),
+        param("Up 4 months", 120 * 86400 - 1800),
+        param("Up 2 years", 730 * 86400 - 1800),
+        param("Up", 0),
+        param("Up an elephant", 0),
+        param("Exited (0) 5 minutes ago", 0),
+        param("", 0),
+    ],
+)
+def test_how_long_it_has_been_up_is_read_as_the_least_it_can_mean(
+    status: str, at_least_s: float
+) -> None:
+    (seen,) = read_containers(content(entry(Status=status)))
+
+    assert seen.up_s == at_least_s
+
+
+def test_the_network_mode_is_read_where_there_is_one() -> None:
+    (shared, silent) = read_containers(
+        content(entry(HostConfig={"NetworkMode": "container:c9"}), entry(HostConfig=None))
+    )
+
+    assert (shared.network_mode, silent.network_mode) == ("container:c9", "")

@@ -50,6 +50,11 @@ class Connection:
         self._session: aiohttp.ClientSession | None = None
         self._info: EngineInfo | None = None
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the engine runs on this machine."""
+        return self._host.url.startswith("unix:")
+
     async def close(self) -> None:
         """Close all connections; asked again, it connects again."""
         session, self._session, self._info = self._session, None, None

@@ -12,10 +12,13 @@ from iotistic.engines.docker.deadlines import LIST_S
 from iotistic.engines.docker.errors import EngineAnswer, general
 from iotistic.engines.docker.events import follow_events
 from iotistic.engines.docker.host import DockerHost, docker_host
+from iotistic.engines.docker.images import read_space, remove_image
+from iotistic.engines.docker.inspection import read_inspected
 from iotistic.engines.docker.lifecycle import Lifecycle
 from iotistic.engines.docker.listing import (
     read_containers,
     read_images,
+    read_images_in_use,
     read_networks,
     read_volumes,
 )
@@ -28,11 +31,12 @@ from iotistic.engines.protocol import (
     EngineEvent,
     EngineInfo,
     ProgressSink,
+    Space,
 )
 from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeRequest
 from iotistic.model.image import ImageRef
 from iotistic.model.naming import LABEL_DEVICE
-from iotistic.model.observation import Container, Resources
+from iotistic.model.observation import Container, Inspected, Resources
 
 
 class DockerEngine:
@@ -72,11 +76,12 @@ class DockerEngine:
         return read_containers(await self._list("containers/json", all="1", filters=self._ours))
 
     async def resources(self) -> Resources:
-        """All images, and the networks and volumes with this device's label."""
+        """All images, networks and volumes; those of this device apart from the others."""
         answers = await asyncio.gather(
             self._list("images/json"),
-            self._list("networks", filters=self._ours),
-            self._list("volumes", filters=self._ours),
+            self._list("networks"),
+            self._list("volumes"),
+            self._list("containers/json", all="1"),
             return_exceptions=True,  # so that none goes on behind the back of one that failed
         )
         contents = []
@@ -84,24 +89,51 @@ class DockerEngine:
             if isinstance(answer, BaseException):
                 raise answer
             contents.append(answer)
-        images, networks, volumes = contents
+        images, networks, volumes, containers = contents
+        our_networks, other_networks = read_networks(networks, self._uuid)
+        our_volumes, other_volumes = read_volumes(volumes, self._uuid)
         return Resources(
             images=read_images(images),
-            networks=read_networks(networks),
-            volumes=read_volumes(volumes),
+            networks=our_networks,
+            volumes=our_volumes,
+            other_networks=other_networks,
+            other_volumes=other_volumes,
+            images_in_use=read_images_in_use(containers),
         )
 
     async def started_at(self, container_id: str) -> str | None:
         """The engine's text for when the container last started; None when it is not there."""
         return await self._lifecycle.started_at(container_id)
 
+    async def inspect(self, container_id: str, request: ContainerRequest) -> Inspected | None:
+        """What the container was really made with, in the words of `request`."""
+        path = f"containers/{container_id}/json"
+        try:
+            content = await self._connection.fetch("GET", path, within_s=LIST_S)
+        except EngineAnswer as answer:
+            if answer.status == 404:
+                return None
+            raise general(answer, f"look at container {container_id[:12]}") from answer
+        return read_inspected(content, request)
+
+    async def space(self) -> Space | None:
+        """How much room there is where the engine keeps images, if that can be seen from here."""
+        try:
+            return await read_space(self._connection)
+        except EngineAnswer as answer:
+            raise general(answer, "ask for the engine's folder") from answer
+
     async def pull(self, image: ImageRef, progress: ProgressSink) -> None:
         """Bring the image here and check that it is."""
         await pull_image(self._connection, image, self._logins.get(image.host), progress)
 
+    async def remove_image(self, image_id: str) -> None:
+        """Remove an image under all its names."""
+        await remove_image(self._connection, image_id)
+
     async def create_network(self, network: NetworkRequest) -> None:
         """Make a network."""
-        await self._objects.create_network(network.name, dict(network.labels))
+        await self._objects.create_network(network)
 
     async def remove_network(self, name: str) -> None:
         """Remove a network of ours."""
@@ -109,7 +141,7 @@ class DockerEngine:
 
     async def create_volume(self, volume: VolumeRequest) -> None:
         """Make a volume."""
-        await self._objects.create_volume(volume.name, dict(volume.labels))
+        await self._objects.create_volume(volume)
 
     async def remove_volume(self, name: str) -> None:
         """Remove a volume of ours, data and all."""
@@ -138,6 +170,10 @@ class DockerEngine:
     async def unpause(self, container_id: str) -> None:
         """Let them go on."""
         await self._lifecycle.unpause(container_id)
+
+    async def rename(self, container_id: str, name: str) -> None:
+        """Give it another name."""
+        await self._lifecycle.rename(container_id, name)
 
     async def remove(self, container_id: str) -> None:
         """Remove an ended container. Volumes stay."""

@@ -98,6 +98,23 @@ class Lifecycle:
             if "is not paused" not in answer.text:
                 raise general(answer, _what("unpause", container_id)) from answer
 
+    async def rename(self, container_id: str, name: str) -> None:
+        """Give it another name."""
+        path = f"containers/{container_id}/rename"
+        try:
+            await self._connection.fetch("POST", path, params={"name": name}, within_s=MUTATE_S)
+        except EngineAnswer as answer:
+            if "same name as its current name" in answer.text:
+                return
+            what = _what("rename", container_id)
+            if "already in use" in answer.text:
+                raise Refused(
+                    f"{what}: {answer.text}",
+                    code="name-taken",
+                    remedy="remove or rename the other container",
+                ) from answer
+            raise general(answer, what) from answer
+
     async def remove(self, container_id: str) -> None:
         """Remove it; by force only when the engine itself has declared it dead."""
         try:
@@ -144,6 +161,11 @@ class Lifecycle:
     async def _start_error(self, answer: EngineAnswer, container_id: str) -> IotisticError:
         what = _what("start", container_id)
         text = answer.text.lower()
+        if "network of a non running container" in text or (
+            # The one whose network it is to share, not itself.
+            "no such container" in text and container_id not in text
+        ):
+            return Refused(f"{what}: {answer.text}", code="start-failed")
         if "no such container" in text or answer.status == 409:
             return general(answer, what)
         if (taken := taken_port(answer)) is not None:

@@ -19,6 +19,7 @@ from iotistic.model.image import parse_image
 from iotistic.model.naming import (
     LABEL_APP_ID,
     LABEL_CONFIG_HASH,
+    LABEL_DEVICE,
     LABEL_NAME,
     LABEL_SERVICE_ID,
     LABEL_SERVICE_NAME,
@@ -36,10 +37,28 @@ _STATES = {str(state): state for state in ContainerState}
 _EXIT = re.compile(r"(?:Exited|Restarting) \((-?[0-9]+)\)")
 _HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)")
 _NO_NAME = "<none>"
+_UP = (ContainerState.RUNNING, ContainerState.PAUSED)
+_UP_FOR = re.compile(
+    r"Up (?:(?P<count>[0-9]{1,6})|About an?) (?P<unit>second|minute|hour|day|week|month|year)"
+)
+_HOUR_S = 3600
+_UNITS_S = {
+    "second": 1,
+    "minute": 60,
+    "hour": _HOUR_S,
+    "day": 24 * _HOUR_S,
+    "week": 7 * 24 * _HOUR_S,
+    "month": 30 * 24 * _HOUR_S,
+    "year": 365 * 24 * _HOUR_S,
+}
 
 
 class _Attachments(msgspec.Struct):
     Networks: dict[str, msgspec.Raw] | None = None
+
+
+class _HostConfig(msgspec.Struct):
+    NetworkMode: str = ""
 
 
 class _Container(msgspec.Struct):
@@ -52,6 +71,11 @@ class _Container(msgspec.Struct):
     Status: str = ""
     Created: float = 0.0
     NetworkSettings: _Attachments | None = None
+    HostConfig: _HostConfig | None = None
+
+
+class _Made(msgspec.Struct):
+    ImageID: str = ""
 
 
 class _Image(msgspec.Struct):
@@ -59,6 +83,7 @@ class _Image(msgspec.Struct):
     RepoTags: list[str] | None = None
     RepoDigests: list[str] | None = None
     Size: int = 0
+    Created: float = 0.0
 
 
 class _Network(msgspec.Struct):
@@ -70,6 +95,9 @@ class _Network(msgspec.Struct):
 class _Volume(msgspec.Struct):
     Name: str
     Labels: dict[str, str] | None = None
+
+
+L = TypeVar("L", _Network, _Volume)
 
 
 class _Volumes(msgspec.Struct):
@@ -92,10 +120,15 @@ class _Listing(Generic[E, M]):
         self._convert = convert
 
     def read(self, content: bytes) -> tuple[M, ...]:
+        return self.convert(self.entries(content))
+
+    def entries(self, content: bytes) -> Iterable[E]:
         try:
-            entries: Iterable[E] = self._whole.decode(content) or ()
+            return self._whole.decode(content) or ()
         except (msgspec.DecodeError, UnicodeDecodeError):
-            entries = self._one_by_one(content)
+            return self._one_by_one(content)
+
+    def convert(self, entries: Iterable[E]) -> tuple[M, ...]:
         found = []
         for entry in entries:
             try:
@@ -139,7 +172,24 @@ def _container(entry: _Container) -> Container:
         exit_code=int(exit_code[1]) if exit_code else None,
         health=health[1] if health else None,
         created_s=entry.Created,
+        network_mode=entry.HostConfig.NetworkMode if entry.HostConfig else "",
+        up_s=up_s(status) if state in _UP else 0.0,
     )
+
+
+def up_s(status: str) -> float:
+    """For how many seconds at least a container has been up, by a status like "Up 5 minutes".
+
+    The engine rounds (Docker's `units.HumanDuration`): down to seconds and minutes, from one hour
+    on to the nearest hour, and then down to days, weeks, months and years of those.
+    """
+    match = _UP_FOR.match(status)
+    if match is None:
+        return 0.0
+    at_least_s = int(match["count"] or 1) * _UNITS_S[match["unit"]]
+    if match["unit"] in ("second", "minute"):
+        return float(at_least_s)
+    return float(max(_HOUR_S, at_least_s - _HOUR_S // 2))
 
 
 def _image(entry: _Image) -> Image:
@@ -147,7 +197,12 @@ def _image(entry: _Image) -> Image:
     references = (
         parse_image(text, at="RepoTags").canonical for text in texts if _NO_NAME not in text
     )
-    return Image(id=entry.Id, references=tuple(references), size_bytes=entry.Size)
+    return Image(
+        id=entry.Id,
+        references=tuple(references),
+        size_bytes=entry.Size,
+        created_s=entry.Created,
+    )
 
 
 def _network(entry: _Network) -> Network:
@@ -157,12 +212,18 @@ def _network(entry: _Network) -> Network:
         name=entry.Name,
         app_id=int(labels[LABEL_APP_ID]),
         short_name=labels[LABEL_NAME],
+        spec_hash=labels.get(LABEL_CONFIG_HASH),
     )
 
 
 def _volume(entry: _Volume) -> Volume:
     labels = entry.Labels or {}
-    return Volume(name=entry.Name, app_id=int(labels[LABEL_APP_ID]), short_name=labels[LABEL_NAME])
+    return Volume(
+        name=entry.Name,
+        app_id=int(labels[LABEL_APP_ID]),
+        short_name=labels[LABEL_NAME],
+        spec_hash=labels.get(LABEL_CONFIG_HASH),
+    )
 
 
 _CONTAINERS = _Listing(
@@ -176,6 +237,12 @@ _IMAGES = _Listing(
     msgspec.json.Decoder(list[_Image] | None),
     msgspec.json.Decoder(_Image),
     _image,
+)
+_IN_USE = _Listing(
+    "containers",
+    msgspec.json.Decoder(list[_Made] | None),
+    msgspec.json.Decoder(_Made),
+    lambda entry: entry.ImageID,
 )
 _NETWORKS = _Listing(
     "networks",
@@ -201,11 +268,29 @@ def read_images(content: bytes) -> tuple[Image, ...]:
     return _IMAGES.read(content)
 
 
-def read_networks(content: bytes) -> tuple[Network, ...]:
-    """Read `/networks`."""
-    return _NETWORKS.read(content)
+def read_images_in_use(content: bytes) -> frozenset[str]:
+    """Read `/containers/json`, also of containers that are not ours: the ids of their images."""
+    return frozenset(_IN_USE.read(content))
 
 
-def read_volumes(content: bytes) -> tuple[Volume, ...]:
-    """Read `/volumes`."""
-    return _VOLUMES.read(bytes(decode(content, _Volumes, what="volumes").Volumes))
+def read_networks(content: bytes, uuid: str) -> tuple[tuple[Network, ...], frozenset[str]]:
+    """Read `/networks`: those of the device, and the names of the others."""
+    ours, others = _apart(_NETWORKS.entries(content), uuid)
+    return _NETWORKS.convert(ours), others
+
+
+def read_volumes(content: bytes, uuid: str) -> tuple[tuple[Volume, ...], frozenset[str]]:
+    """Read `/volumes`: those of the device, and the names of the others."""
+    raw = bytes(decode(content, _Volumes, what="volumes").Volumes)
+    ours, others = _apart(_VOLUMES.entries(raw), uuid)
+    return _VOLUMES.convert(ours), others
+
+
+def _apart(entries: Iterable[L], uuid: str) -> tuple[list[L], frozenset[str]]:
+    ours, others = [], set()
+    for entry in entries:
+        if (entry.Labels or {}).get(LABEL_DEVICE) == uuid:
+            ours.append(entry)
+        else:
+            others.add(entry.Name)
+    return ours, frozenset(others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -10,14 +11,67 @@ import msgspec
 from iotistic.engines.docker.connection import Connection, decode, filters
 from iotistic.engines.docker.deadlines import LIST_S, MUTATE_S
 from iotistic.engines.docker.errors import EngineAnswer, general, network_error
+from iotistic.model.container import NetworkRequest, VolumeRequest
 from iotistic.model.errors import Refused
 from iotistic.model.naming import LABEL_DEVICE, device_labels
+from iotistic.model.objects import IpamPool
 
 
 class _Labelled(msgspec.Struct):
     Name: str
     Id: str = ""
     Labels: dict[str, str] | None = None
+
+
+def network_body(network: NetworkRequest, extra_labels: Mapping[str, str]) -> dict[str, Any]:
+    """The body of `POST /networks/create`; what the specification leaves out is the engine's."""
+    spec = network.spec
+    body: dict[str, Any] = {
+        "Name": network.name,
+        "Driver": spec.driver or "bridge",
+        # Names of networks are not unique to the engine, and two of one name are of no use.
+        "CheckDuplicate": True,
+        "Labels": {**dict(spec.labels), **dict(network.labels), **extra_labels},
+    }
+    if spec.driver_opts:
+        body["Options"] = dict(spec.driver_opts)
+    for name, wanted in (
+        ("Internal", spec.internal),
+        ("EnableIPv6", spec.enable_ipv6),
+        ("Attachable", spec.attachable),
+    ):
+        if wanted:
+            body[name] = True
+    if spec.ipam_driver or spec.ipam_options or spec.ipam_pools:
+        body["IPAM"] = {
+            "Driver": spec.ipam_driver or "default",
+            "Options": dict(spec.ipam_options),
+            "Config": [_pool(pool) for pool in spec.ipam_pools],
+        }
+    return body
+
+
+def _pool(pool: IpamPool) -> dict[str, Any]:
+    said = {
+        "Subnet": pool.subnet,
+        "Gateway": pool.gateway,
+        "IPRange": pool.ip_range,
+        "AuxiliaryAddresses": dict(pool.aux_addresses),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def volume_body(volume: VolumeRequest, extra_labels: Mapping[str, str]) -> dict[str, Any]:
+    """The body of `POST /volumes/create`."""
+    spec = volume.spec
+    body: dict[str, Any] = {
+        "Name": volume.name,
+        "Driver": spec.driver or "local",
+        "Labels": {**dict(spec.labels), **dict(volume.labels), **extra_labels},
+    }
+    if spec.driver_opts:
+        body["DriverOpts"] = dict(spec.driver_opts)
+    return body
 
 
 class Objects:
@@ -27,22 +81,18 @@ class Objects:
         self._connection = connection
         self._uuid = uuid
 
-    async def create_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """Make a bridge network, unless ours of that name is there."""
-        what = f"create network {name}"
-        body = {
-            "Name": name,
-            "Driver": "bridge",
-            # Names of networks are not unique to the engine, and two of one name are of no use.
-            "CheckDuplicate": True,
-            "Labels": {**labels, **device_labels(self._uuid)},
-        }
+    async def create_network(self, network: NetworkRequest) -> None:
+        """Make a network, unless ours of that name is there."""
+        what = f"create network {network.name}"
+        if network.spec.external:
+            raise Refused(f"{what}: it is somebody else's to make")
+        body = network_body(network, device_labels(self._uuid))
         try:
             await self._connection.fetch("POST", "networks/create", body=body, within_s=MUTATE_S)
         except EngineAnswer as answer:
             if answer.status != 409:
                 raise network_error(answer, what) from answer
-            if not await self._networks(name):
+            if not await self._networks(network.name):
                 raise _name_taken(what) from answer
 
     async def remove_network(self, name: str) -> None:
@@ -50,14 +100,12 @@ class Objects:
         for network in await self._networks(name):
             await self._delete(f"networks/{network.Id}", f"remove network {name}")
 
-    async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        """Make a local volume, unless ours of that name is there."""
-        what = f"create volume {name}"
-        body = {
-            "Name": name,
-            "Driver": "local",
-            "Labels": {**labels, **device_labels(self._uuid)},
-        }
+    async def create_volume(self, volume: VolumeRequest) -> None:
+        """Make a volume, unless ours of that name is there."""
+        what = f"create volume {volume.name}"
+        if volume.spec.external:
+            raise Refused(f"{what}: it is somebody else's to make")
+        body = volume_body(volume, device_labels(self._uuid))
         try:
             content = await self._connection.fetch(
                 "POST", "volumes/create", body=body, within_s=MUTATE_S

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 
 from iotistic.engines.simulated.images import SimulatedImage
+from iotistic.engines.simulated.inspection import without_secrets
 from iotistic.engines.simulated.state import (
+    PLAIN_NETWORKS,
     EngineState,
     LogEntry,
     SimulatedContainer,
     SimulatedEvent,
-    SimulatedNetwork,
-    SimulatedPort,
+    SimulatedVolume,
 )
 from iotistic.model.container import ContainerRequest
 from iotistic.model.errors import Conflict, NotFound, Refused
 from iotistic.model.naming import LABEL_CONFIG_HASH, LABEL_DEVICE
-from iotistic.model.service import MountKind, RestartName
+from iotistic.model.objects import VolumeSpec
+from iotistic.model.service import MountKind, NetworkAttachment, RestartName
 from iotistic.model.words import ContainerState
 
 KILLED = 137
@@ -30,7 +31,6 @@ _BACKOFF_BASE_S = 0.1
 _BACKOFF_CAP_S = 60.0
 _STEADY_S = 10.0
 """A program that ran so long is taken for well; the next restart comes at once again."""
-_PLAIN_NETWORKS = ("bridge", "host", "none")
 _EVENTS_MAX = 1_000
 _LOG_LINES_MAX = 1_000
 _OCCURRENCES_MAX = 10_000
@@ -54,29 +54,45 @@ class Daemon:
                 self.restart_engine()
         until_s = self.now_s
         for _ in range(_OCCURRENCES_MAX):
-            container = self._next_due(until_s)
-            if container is None:
+            due = self._next_due(until_s)
+            if due is None:
                 break
-            self.now_s = container.due_s if container.due_s is not None else until_s
-            self._occur(container)
+            self.now_s, container, of_health = due
+            if of_health:
+                container.health_due_s = None
+                self.tell_health(container, container.image.health)
+            else:
+                self._occur(container)
         self.now_s = until_s
 
     def next_due_s(self) -> float | None:
         """When something happens next without anybody asking."""
         return min(
-            (c.due_s for c in self.state.containers.values() if c.due_s is not None), default=None
+            (
+                due_s
+                for container in self.state.containers.values()
+                for due_s in (container.due_s, container.health_due_s)
+                if due_s is not None
+            ),
+            default=None,
         )
 
-    def _next_due(self, until_s: float) -> SimulatedContainer | None:
+    def _next_due(self, until_s: float) -> tuple[float, SimulatedContainer, bool] | None:
+        """When, to whom, and whether its health check is what happens."""
         due = [
-            (container.due_s, container.id, container)
+            (due_s, container.id, of_health)
             for container in self.state.containers.values()
-            if container.due_s is not None and container.due_s <= until_s
+            for due_s, of_health in ((container.due_s, False), (container.health_due_s, True))
+            if due_s is not None and due_s <= until_s
         ]
-        return min(due)[2] if due else None
+        if not due:
+            return None
+        due_s, container_id, of_health = min(due)
+        return due_s, self.state.containers[container_id], of_health
 
     def _occur(self, container: SimulatedContainer) -> None:
         if container.state is ContainerState.RESTARTING:
+            container.restart_count += 1
             self._run(container)
         else:
             self.end(container, container.image.exit_code)
@@ -88,7 +104,7 @@ class Daemon:
         steady = self.now_s - container.started_s >= _STEADY_S
         container.exit_code = exit_code
         container.stopped_by_hand = by_hand
-        container.due_s = container.left_s = None
+        _let_go(container)
         if steady:
             container.retries = 0
         if by_hand or not _restarts(container):
@@ -106,7 +122,7 @@ class Daemon:
             if container.active:
                 container.state = ContainerState.EXITED
                 container.exit_code = 0 if container.exit_code is None else container.exit_code
-                container.due_s = container.left_s = None
+                _let_go(container)
                 container.retries = 0
                 self._happened("die", container)
         self.set_down(down=False)
@@ -119,18 +135,6 @@ class Daemon:
         """Let its API answer, or not; what runs goes on either way."""
         self.state.down = down
         self.state.counter += 1
-
-    def add_image(self, image: SimulatedImage, *names: str) -> None:
-        """Keep an image under its references; an older one of the same name loses that name."""
-        for reference in (*image.references, *names):
-            self.state.images[reference] = image
-
-    def remove_image(self, reference: str) -> None:
-        """Forget the image of that canonical reference, under all its names."""
-        image = self.state.images.get(reference)
-        if image is not None:
-            kept = self.state.images.items()
-            self.state.images = {name: found for name, found in kept if found.id != image.id}
 
     # What the Protocol asks for
 
@@ -146,16 +150,17 @@ class Daemon:
         for found in self.state.containers.values():
             if found.name == request.name:
                 return self._adopt(found, labels, request)
-        image = self.state.images.get(request.spec.image.canonical)
+        image = self.state.image(request.spec.image.canonical)
         if image is None:
             raise Refused(f"no such image: {request.spec.image}", code="image-not-found")
         for mount in request.spec.volumes:
             if mount.kind is MountKind.VOLUME:
                 # As the real engine does it, with a volume that belongs to nobody.
-                self.state.volumes.setdefault(dict(request.volumes)[mount.source], {})
-        wanted = [joining.network for joining in request.networks]
+                name = dict(request.volumes)[mount.source]
+                plain = SimulatedVolume({}, VolumeSpec(short_name=name))
+                self.state.volumes.setdefault(name, plain)
         container = self._container(request, labels, image)
-        container.networks = wanted[:networks] or [request.network_mode or "bridge"]
+        container.networks |= {j.network: j.how for j in request.networks[:networks]}
         self.state.containers[container.id] = container
         self._happened("create", container)
         return container.id
@@ -167,9 +172,7 @@ class Daemon:
         if container.state not in (ContainerState.CREATED, ContainerState.EXITED):
             raise Conflict(f"cannot start container {container.id[:12]}, it is {container.state}")
         what = f"start container {container.id[:12]}"
-        for name in container.networks:
-            if name not in self.state.networks and name not in _PLAIN_NETWORKS:
-                raise Refused(f"{what}: network {name} not found", code="start-failed")
+        self._check_networks(container, what)
         for other in self.state.containers.values():
             for port in container.ports:
                 if other.active and any(port.clashes(held) for held in other.ports):
@@ -181,6 +184,19 @@ class Daemon:
             raise Refused(f"{what}: {container.image.start_error}", code="start-failed")
         container.retries = 0
         self._run(container)
+
+    def _check_networks(self, container: SimulatedContainer, what: str) -> None:
+        for name in container.networks:
+            if name not in self.state.networks and name not in PLAIN_NETWORKS:
+                raise Refused(f"{what}: network {name} not found", code="start-failed")
+        kind, _, other_id = container.network_mode.partition(":")
+        if kind == "container":
+            other = self.state.containers.get(other_id)
+            if other is None or not other.active:
+                raise Refused(
+                    f"{what}: cannot join network of a non running container: {other_id}",
+                    code="start-failed",
+                )
 
     def stop(self, container: SimulatedContainer) -> None:
         """End its program by hand."""
@@ -197,6 +213,9 @@ class Daemon:
         container.state = ContainerState.PAUSED
         if container.due_s is not None:
             container.left_s, container.due_s = container.due_s - self.now_s, None
+        if container.health_due_s is not None:
+            container.health_left_s = container.health_due_s - self.now_s
+            container.health_due_s = None
         self._happened("pause", container)
 
     def unpause(self, container: SimulatedContainer) -> None:
@@ -205,7 +224,29 @@ class Daemon:
             container.state = ContainerState.RUNNING
             if container.left_s is not None:
                 container.due_s, container.left_s = self.now_s + container.left_s, None
+            if container.health_left_s is not None:
+                container.health_due_s = self.now_s + container.health_left_s
+                container.health_left_s = None
             self._happened("unpause", container)
+
+    def rename(self, container: SimulatedContainer, name: str) -> None:
+        """Give it another name; raises Refused when another one has it."""
+        for other in self.state.containers.values():
+            if other.name == name and other is not container:
+                raise Refused(
+                    f"rename container {container.id[:12]}: the name {name} is taken by container"
+                    f" {other.id[:12]}",
+                    code="name-taken",
+                )
+        if container.name != name:
+            container.name = name
+            self._happened("rename", container)
+
+    def tell_health(self, container: SimulatedContainer, health: str) -> None:
+        """Its health check says how it is."""
+        if container.state is ContainerState.RUNNING and container.health != health:
+            container.health = health
+            self._happened(f"health_status: {health}", container)
 
     def remove(self, container: SimulatedContainer) -> None:
         """Remove it; raises Conflict while it is active."""
@@ -213,32 +254,6 @@ class Daemon:
             raise Conflict(f"cannot remove container {container.id[:12]}, it is {container.state}")
         del self.state.containers[container.id]
         self._happened("destroy", container)
-
-    def create_network(self, uuid: str, name: str, labels: dict[str, str]) -> None:
-        """Make it, unless the device's own is there."""
-        found = self.state.networks.setdefault(name, SimulatedNetwork(self._new_id(), labels))
-        _check_ours(uuid, found.labels, f"create network {name}")
-
-    def remove_network(self, uuid: str, name: str) -> None:
-        """Remove it; raises Conflict while a container is active in it."""
-        found = self.state.networks.get(name)
-        if found is None or found.labels.get(LABEL_DEVICE) != uuid:
-            return
-        if any(c.active and name in c.networks for c in self.state.containers.values()):
-            raise Conflict(f"remove network {name}: it has active endpoints")
-        del self.state.networks[name]
-
-    def create_volume(self, uuid: str, name: str, labels: dict[str, str]) -> None:
-        """Make it, unless the device's own is there."""
-        _check_ours(uuid, self.state.volumes.setdefault(name, labels), f"create volume {name}")
-
-    def remove_volume(self, uuid: str, name: str) -> None:
-        """Remove it; raises Conflict while any container, even an ended one, uses it."""
-        if self.state.volumes.get(name, {}).get(LABEL_DEVICE) != uuid:
-            return
-        if any(name in c.volumes for c in self.state.containers.values()):
-            raise Conflict(f"remove volume {name}: it is in use")
-        del self.state.volumes[name]
 
     def say(self, container: SimulatedContainer, text: str, *, stderr: bool = False) -> None:
         """Let its program write a line."""
@@ -257,6 +272,10 @@ class Daemon:
         container.stopped_by_hand = False
         lasts_s = container.image.exits_after_s
         container.due_s = None if lasts_s is None else self.now_s + lasts_s
+        first_s = container.image.health_after_s
+        container.health = "starting" if container.checks_health else None
+        if container.checks_health and first_s is not None:
+            container.health_due_s = self.now_s + first_s
         self.say(container, "started")
         self._happened("start", container)
 
@@ -264,17 +283,18 @@ class Daemon:
         self, request: ContainerRequest, labels: dict[str, str], image: SimulatedImage
     ) -> SimulatedContainer:
         spec = request.spec
+        first = request.networks[0].network if request.networks else request.network_mode
+        mode = first or "bridge"
         return SimulatedContainer(
-            id=self._new_id(),
+            id=self.state.new_id(),
             name=request.name,
             labels=labels,
             image=image,
             reference=spec.image.familiar,
-            networks=[],
+            spec=without_secrets(spec),
+            networks={} if mode not in PLAIN_NETWORKS else {mode: NetworkAttachment(name=mode)},
+            network_mode=mode,
             volumes=[name for _, name in request.volumes],
-            ports=[SimulatedPort(p.host or 0, p.protocol, p.host_ip) for p in spec.ports],
-            restart=spec.restart.name,
-            retries_max=spec.restart.retries_max,
             created_ms=self.wall_ms,
         )
 
@@ -286,13 +306,9 @@ class Daemon:
                 f"create container {found.name}: the name is taken by container {found.id[:12]}",
                 code="name-taken",
             )
-        wanted = [joining.network for joining in request.networks]
-        found.networks += [name for name in wanted if name not in found.networks]
+        for joining in request.networks:
+            found.networks.setdefault(joining.network, joining.how)
         return found.id
-
-    def _new_id(self) -> str:
-        self.state.counter += 1
-        return sha256(f"object {self.state.counter}".encode()).hexdigest()
 
     def _happened(self, action: str, container: SimulatedContainer) -> None:
         self.state.counter += 1
@@ -301,19 +317,22 @@ class Daemon:
         self.state.events = [*self.state.events, event][-_EVENTS_MAX:]
 
 
+def _let_go(container: SimulatedContainer) -> None:
+    """Nothing happens to it by itself any more."""
+    container.due_s = container.left_s = None
+    container.health_due_s = container.health_left_s = None
+    container.health = None
+
+
 def _restarts(container: SimulatedContainer, *, engine_started: bool = False) -> bool:
-    match container.restart:
+    policy = container.spec.restart
+    match policy.name:
         case RestartName.ALWAYS:
             return engine_started or not container.stopped_by_hand
         case RestartName.UNLESS_STOPPED:
             return not container.stopped_by_hand
         case RestartName.ON_FAILURE:
-            left = container.retries_max == 0 or container.retries < container.retries_max
+            left = policy.retries_max == 0 or container.retries < policy.retries_max
             return bool(container.exit_code) and not container.stopped_by_hand and left
         case RestartName.NO:
             return False
-
-
-def _check_ours(uuid: str, labels: dict[str, str], what: str) -> None:
-    if labels.get(LABEL_DEVICE) != uuid:
-        raise Refused(f"{what}: the name is taken by another's", code="name-taken")

@@ -13,11 +13,14 @@ from iotistic.engines.protocol import (
     EngineInfo,
     ProgressSink,
     PullProgress,
+    Space,
 )
+from iotistic.engines.simulated import stock
 from iotistic.engines.simulated.access import Access, EngineClock
 from iotistic.engines.simulated.daemon import Daemon
 from iotistic.engines.simulated.faults import Fault, FaultKind, Faults
 from iotistic.engines.simulated.images import SimulatedRegistry
+from iotistic.engines.simulated.inspection import inspected
 from iotistic.engines.simulated.outside import Outside
 from iotistic.engines.simulated.shelf import MemoryShelf, Shelf
 from iotistic.engines.simulated.state import SimulatedEvent
@@ -25,7 +28,7 @@ from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeReq
 from iotistic.model.errors import EngineUnavailable, NotFound, Refused
 from iotistic.model.image import ImageRef
 from iotistic.model.naming import device_labels
-from iotistic.model.observation import Container, Resources
+from iotistic.model.observation import Container, Inspected, Resources
 from iotistic.model.words import ContainerState
 
 T = TypeVar("T")
@@ -81,7 +84,7 @@ class SimulatedEngine:
         return await self._call(
             "containers",
             "",
-            lambda daemon: daemon.state.observed(self._uuid),
+            lambda daemon: daemon.state.observed(self._uuid, daemon.now_s),
             takes_s=self._latencies.list_s,
         )
 
@@ -102,6 +105,26 @@ class SimulatedEngine:
             return None if found is None else found.started_text
 
         return await self._call("started_at", container_id, look, takes_s=self._latencies.list_s)
+
+    async def inspect(self, container_id: str, request: ContainerRequest) -> Inspected | None:
+        """What the container was made with; None when it is not there."""
+
+        def look(daemon: Daemon) -> Inspected | None:
+            found = daemon.state.containers.get(container_id)
+            return None if found is None else inspected(found, request)
+
+        return await self._call("inspect", container_id, look, takes_s=self._latencies.list_s)
+
+    async def space(self) -> Space | None:
+        """How much room there is on its disk."""
+        return await self._call(
+            "space",
+            "",
+            lambda daemon: Space(
+                free_bytes=daemon.state.free_bytes, total_bytes=daemon.state.disk_bytes
+            ),
+            takes_s=self._latencies.list_s,
+        )
 
     async def pull(self, image: ImageRef, progress: ProgressSink) -> None:
         """Bring an image of the registry here."""
@@ -125,38 +148,52 @@ class SimulatedEngine:
 
         def keep(daemon: Daemon) -> None:
             _check_up(daemon)
-            daemon.add_image(found, name)
+            stock.check_room(daemon.state, found)
+            stock.add_image(daemon.state, found, name)
 
         await self._access.apply(keep)
         if fault is not None and fault.kind is FaultKind.LOSE_REPLY:
             raise fault.error(f"pull {image}")
 
+    async def remove_image(self, image_id: str) -> None:
+        """Remove an image under all its names."""
+        await self._call(
+            "remove_image",
+            image_id,
+            lambda daemon: stock.remove_image(daemon.state, image_id),
+            half=lambda daemon: stock.forget_image(daemon.state, image_id, names_max=1),
+        )
+
     async def create_network(self, network: NetworkRequest) -> None:
         """Make a network."""
-        name = network.name
-        wanted = {**dict(network.labels), **device_labels(self._uuid)}
         await self._call(
-            "create_network", name, lambda daemon: daemon.create_network(self._uuid, name, wanted)
+            "create_network",
+            network.name,
+            lambda daemon: stock.create_network(daemon.state, self._uuid, network),
         )
 
     async def remove_network(self, name: str) -> None:
         """Remove a network of ours."""
         await self._call(
-            "remove_network", name, lambda daemon: daemon.remove_network(self._uuid, name)
+            "remove_network",
+            name,
+            lambda daemon: stock.remove_network(daemon.state, self._uuid, name),
         )
 
     async def create_volume(self, volume: VolumeRequest) -> None:
         """Make a volume."""
-        name = volume.name
-        wanted = {**dict(volume.labels), **device_labels(self._uuid)}
         await self._call(
-            "create_volume", name, lambda daemon: daemon.create_volume(self._uuid, name, wanted)
+            "create_volume",
+            volume.name,
+            lambda daemon: stock.create_volume(daemon.state, self._uuid, volume),
         )
 
     async def remove_volume(self, name: str) -> None:
         """Remove a volume of ours."""
         await self._call(
-            "remove_volume", name, lambda daemon: daemon.remove_volume(self._uuid, name)
+            "remove_volume",
+            name,
+            lambda daemon: stock.remove_volume(daemon.state, self._uuid, name),
         )
 
     async def create_container(self, request: ContainerRequest) -> str:
@@ -221,6 +258,12 @@ class SimulatedEngine:
         """Let it go on."""
         await self._call(
             "unpause", container_id, lambda daemon: daemon.unpause(daemon.find(container_id))
+        )
+
+    async def rename(self, container_id: str, name: str) -> None:
+        """Give it another name."""
+        await self._call(
+            "rename", container_id, lambda daemon: daemon.rename(daemon.find(container_id), name)
         )
 
     async def remove(self, container_id: str) -> None:

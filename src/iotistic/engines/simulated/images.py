@@ -14,7 +14,8 @@ class SimulatedImage(msgspec.Struct, frozen=True, kw_only=True):
 
     `content` tells two images of one reference apart. `exits_after_s` None: its program runs
     until it is stopped. `start_error`: why its program cannot be started. `ignores_stop`: it
-    lasts the whole grace period.
+    lasts the whole grace period. Where a check is made of how it is (`has_healthcheck`, or the
+    service has one of its own), the first answer is `health` after `health_after_s`; None: never.
     """
 
     reference: str
@@ -24,6 +25,10 @@ class SimulatedImage(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int = 0
     start_error: str = ""
     ignores_stop: bool = False
+    has_healthcheck: bool = False
+    health: str = "healthy"
+    health_after_s: float | None = 1.0
+    created_s: float = 946_684_800.0
 
     @property
     def id(self) -> str:

@@ -13,10 +13,28 @@ import msgspec
 
 from iotistic.engines.simulated.state import EngineState
 from iotistic.model.errors import EngineUnavailable
+from iotistic.model.secret import Secret
 
 T = TypeVar("T")
 
 _FILE_MODE = 0o600
+
+
+def _text_of(value: object) -> str:
+    """What a specification has as a secret, and is a fingerprint of one here."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise NotImplementedError(type(value).__name__)
+
+
+def _from_text(kind: type, value: object) -> object:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise NotImplementedError(kind.__name__)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_text_of)
+_decoder = msgspec.json.Decoder(EngineState, dec_hook=_from_text)
 
 
 class Shelf(Protocol):
@@ -111,7 +129,7 @@ class FileShelf:
         except FileNotFoundError:
             return EngineState(), b""
         try:
-            return msgspec.json.decode(content, type=EngineState), content
+            return _decoder.decode(content), content
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EngineUnavailable(
                 f"the simulated engine's file {self._path} cannot be read",
@@ -119,7 +137,7 @@ class FileShelf:
             ) from error
 
     def _save(self, state: EngineState, before: bytes) -> None:
-        content = msgspec.json.encode(state)
+        content = _encoder.encode(state)
         if content == before:
             return
         new = self._path.with_name(f"{self._path.name}.new")
