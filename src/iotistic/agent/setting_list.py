@@ -31,6 +31,8 @@ class Setting:
 
     `local_only`: neither the cloud nor `config set` can change it, only the environment. So it is
     with what decides over trust, and with what is needed before the store can be opened.
+    `device_only`: `config set` can, the cloud cannot. So it is with where a device looks for its
+    cloud and which record it claims there: the one that speaks may be one that it is leaving.
     `restart`: a change counts from the next start.
     """
 
@@ -40,7 +42,13 @@ class Setting:
     default: str | None = None
     secret: bool = False
     local_only: bool = False
+    device_only: bool = False
     restart: bool = True
+
+    @property
+    def is_for_the_cloud(self) -> bool:
+        """Whether the target's `config` may set it."""
+        return not (self.local_only or self.device_only)
 
 
 def _milliseconds(low: int) -> Callable[[str, str], int]:
@@ -101,7 +109,8 @@ def _endpoint(text: str, name: str) -> str:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
-        name="CLOUD_API_ENDPOINT", parse=_endpoint, about="Where the cloud is, when joining it."
+        name="CLOUD_API_ENDPOINT", parse=_endpoint, device_only=True,
+        about="Where the cloud is, when joining it.",
     ),
     Setting(
         name="PROVISIONING_API_KEY", parse=_text, secret=True, local_only=True,
@@ -119,7 +128,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="DEVICE_TYPE", parse=_text, default=DEVICE_TYPE, about="The type it joins with."
     ),
-    Setting(name="MAC_ADDRESS", parse=_text, about="Told when joining; found if not given."),
+    Setting(
+        name="MAC_ADDRESS", parse=_text, device_only=True,
+        about="Told when joining; found if not given.",
+    ),
     Setting(name="OS_VERSION", parse=_text, about="Told when joining; found if not given."),
     Setting(name="APPLICATION_ID", parse=_text, about="Told when joining by the dialect `o1`."),
     Setting(
@@ -130,7 +142,10 @@ SETTINGS: tuple[Setting, ...] = (
         name="ALLOW_INSECURE_CLOUD", parse=_boolean, default="false", local_only=True,
         about="Allow plain HTTP beyond loopback, and a cloud that says not to verify TLS.",
     ),
-    Setting(name="API_VERSION", parse=_text, default="v1", about="The version in cloud paths."),
+    Setting(
+        name="API_VERSION", parse=_text, default="v1", device_only=True,
+        about="The version in cloud paths.",
+    ),
     Setting(
         name="POLL_INTERVAL_MS", parse=_milliseconds(1000), default="60000", restart=False,
         about="How often to ask for the target.",
@@ -146,6 +161,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="RECONCILIATION_INTERVAL_MS", parse=_milliseconds(1000), default="30000",
         restart=False, about="How often to look at the engine when nothing calls for it.",
+    ),
+    Setting(
+        name="SCHEDULED_RESTART_DAYS", parse=_integer(0, 365), default="0", restart=False,
+        about="After how many days the agent restarts itself; services are not touched. 0: never.",
     ),
     Setting(
         name="LOG_LEVEL", parse=_word(LogLevel), default="info", restart=False,
@@ -166,6 +185,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="STATE_DIR", parse=_path, local_only=True,
         about="Where socket, token and port are kept for `iotctl` (the database's folder).",
+    ),
+    Setting(
+        name="RUNTIME_DIR", parse=_path, local_only=True,
+        about="A folder in memory for secrets and locks of services (`/run/iotistic`; for a user"
+        " without rights there `iotistic` in `XDG_RUNTIME_DIR`).",
     ),
     Setting(
         name="DEVICE_API_PORT", parse=_integer(0, 65535), default="48484", local_only=True,

@@ -2,12 +2,14 @@
 
 A value is looked for in this order, and the first place that has one wins:
 
-    pin          the environment, for names listed in CONFIG_PIN
+    pin          the environment (or the default), for names listed in CONFIG_PIN
     local        `iotctl config set`, kept in the store
+    cloud        the target's `config`, kept in the store with the target
     environment
     default
 
-A value that cannot be used refuses the start (environment) or the change (local), with its name.
+A value that cannot be used refuses the start (environment) or the change (local), with its name;
+one from the cloud is left out and reported (`agent.config`).
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ class Source(StrEnum):
 
     PIN = "pin"
     LOCAL = "local"
+    CLOUD = "cloud"
     ENVIRONMENT = "environment"
     DEFAULT = "default"
 
@@ -56,6 +59,7 @@ class Settings:
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = _known(environment)
         self._local: dict[str, str] = {}
+        self._cloud: dict[str, str] = {}
         self._pinned: frozenset[str] = frozenset()
         errors = [_error_of(BY_NAME[name], text) for name, text in self._environment.items()]
         if found := [error for error in errors if error is not None]:
@@ -105,6 +109,19 @@ class Settings:
                 self._local[name] = text
         return refused
 
+    def adopt_cloud(self, values: Mapping[str, str]) -> None:
+        """Put in force what the cloud says, in place of all that it said before.
+
+        The values have been checked. What is not the cloud's to set is left out here as well.
+        """
+        self._cloud = {
+            name: text for name, text in values.items() if BY_NAME[name].is_for_the_cloud
+        }
+
+    def is_in_force(self, name: str, text: str) -> bool:
+        """Whether the value in force means the same as `text`, which can be used."""
+        return bool(self.value(name) == BY_NAME[name].parse(text, name))
+
     def check_change(self, name: str, text: str | None) -> None:
         """Raise when a local value cannot be set (or, with None, removed)."""
         setting = _setting(name)
@@ -131,14 +148,16 @@ class Settings:
             self._local[name] = text
 
     def _text(self, name: str) -> tuple[str | None, Source]:
-        given = self._environment.get(name)
-        if given is not None and name in self._pinned:
-            return given, Source.PIN
+        given, default = self._environment.get(name), BY_NAME[name].default
+        if name in self._pinned:
+            return default if given is None else given, Source.PIN
         if name in self._local:
             return self._local[name], Source.LOCAL
+        if name in self._cloud:
+            return self._cloud[name], Source.CLOUD
         if given is not None:
             return given, Source.ENVIRONMENT
-        return BY_NAME[name].default, Source.DEFAULT
+        return default, Source.DEFAULT
 
 
 def _known(environment: Mapping[str, str]) -> dict[str, str]:

@@ -100,6 +100,7 @@ class LogComponent(StrEnum):
     CONTAINER_MANAGER = "containerManager"
     STATE_RECONCILER = "stateReconciler"
     CLOUD_SYNC = "cloudSync"
+    CONFIG_MANAGER = "configManager"
     PROVISIONING = "provisioning"
     DATABASE = "database"
     DEVICE_API = "deviceApi"
