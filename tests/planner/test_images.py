@@ -19,7 +19,7 @@ def holding(*names: str, mine: tuple[str, ...], free: int = 10 * GIB) -> Drive:
     device = Drive(want(service()), "web:1")
     device.settle()
     assert device.world.resources is not None
-    kept = device.world.resources.images
+    kept = (replace(i, size_bytes=400 * MIB) for i in device.world.resources.images)
     images = (*kept, *(image(name, 400 * MIB) for name in names))
     device.world = replace(
         device.world,
