@@ -423,13 +423,13 @@ def forked(work: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def killed_at(line: int) -> None:
+def killed_at(line: int, watched: tuple[str, ...]) -> None:
     """From here on, die at the n-th line executed in a watched module, in whatever thread."""
     left = line
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal left
-        if not frame.f_code.co_filename.endswith(WATCHED):
+        if not frame.f_code.co_filename.endswith(watched):
             return None
         if event == "line":
             left -= 1
@@ -441,7 +441,7 @@ def killed_at(line: int) -> None:
     sys.settrace(trace)
 
 
-def sweep(scenario: Scenario, folder: Path, stride: int) -> int:
+def sweep(scenario: Scenario, folder: Path, stride: int, watched: tuple[str, ...] = WATCHED) -> int:
     """Kill at every `stride`-th line; the number of kills. Raises SystemExit at a broken law."""
     begin, copy = folder / "begin", folder / "copy"
     begin.mkdir()
@@ -453,7 +453,7 @@ def sweep(scenario: Scenario, folder: Path, stride: int) -> int:
         shutil.copytree(begin, copy)
 
         def attempt(line: int = line) -> None:
-            killed_at(line)
+            killed_at(line, watched)
             asyncio.run(scenario.when(copy))
 
         ended = forked(attempt)

@@ -1,6 +1,7 @@
 """The host below the agent: files, locks, the init system, child processes.
 
     files              durable_write and its kin: a file is either old or new, never half
+    runtime_dir        folders in memory, for their owner only
     file_lock          class FileLock: one holder, who is named to the next one
     crypto_child       in_child: cryptography in a process of its own
     crypto_operations  what that process can do

@@ -35,7 +35,7 @@ def durable_write(path: Path, data: bytes, mode: int = OWNER_ONLY) -> None:
     try:
         # Unlinked first and made exclusively: nobody's prepared file or symbolic link is used.
         temporary.unlink(missing_ok=True)
-        _write_new(temporary, data, mode)
+        write_new(temporary, data, mode)
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -50,7 +50,7 @@ def durable_write(path: Path, data: bytes, mode: int = OWNER_ONLY) -> None:
 def create_owner_only(path: Path) -> None:
     """Make an empty file of mode 0600 for a library to fill; an existing one is replaced."""
     path.unlink(missing_ok=True)
-    _write_new(path, b"", OWNER_ONLY)
+    write_new(path, b"", OWNER_ONLY)
 
 
 def read_small(path: Path, bytes_max: int) -> bytes | None:
@@ -104,10 +104,18 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def _write_new(path: Path, data: bytes, mode: int) -> None:
+def write_new(
+    path: Path, data: bytes, mode: int = OWNER_ONLY, *, owner: tuple[int, int] | None = None
+) -> None:
+    """Make a file that is not there yet, whatever the umask, of a user and group if given.
+
+    Raises OSError; half a file may be left then.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     descriptor = os.open(path, flags, OWNER_ONLY)
     try:
+        if owner is not None:
+            os.fchown(descriptor, *owner)
         os.fchmod(descriptor, mode)
         view = memoryview(data)
         while view:

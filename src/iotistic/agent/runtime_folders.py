@@ -1,0 +1,91 @@
+"""Secrets and control folders together, as the reconciler wants them: off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TypeVar
+
+from iotistic.agent.clock import Clock
+from iotistic.agent.locks import ControlFolders
+from iotistic.agent.secrets import SecretFile, SecretFiles
+from iotistic.model.container import ContainerRequest
+from iotistic.model.naming import LABEL_APP_ID, LABEL_SERVICE_ID
+from iotistic.model.runtime_folder import control_folder, secret_file
+from iotistic.planner.world import Lock
+
+T = TypeVar("T")
+
+
+class RuntimeFolders:
+    """Files and folders of this device that are bound into containers."""
+
+    def __init__(
+        self, runtime_dir: Path, uuid: str, clock: Clock, *, allow_disk: bool = False
+    ) -> None:
+        self._runtime_dir = runtime_dir
+        self._uuid = uuid
+        self._secrets = SecretFiles(runtime_dir, uuid, allow_disk=allow_disk)
+        self._control = ControlFolders(runtime_dir, uuid, clock)
+        self._one_at_a_time = asyncio.Lock()
+
+    async def prepare(self, request: ContainerRequest, *, is_new: bool) -> None:
+        """Put there what the container needs; with `is_new` an old word of a take-over goes.
+
+        Raises SecretsNotInMemory, SecretOwner, RuntimeDirUnusable or DiskFull.
+        """
+        await self._do(lambda: self._prepare(request, is_new=is_new))
+
+    def _prepare(self, request: ContainerRequest, *, is_new: bool) -> None:
+        labels = dict(request.labels)
+        app_id, key = int(labels[LABEL_APP_ID]), labels[LABEL_SERVICE_ID]
+        place = (str(self._runtime_dir), self._uuid, app_id, key)
+        files: dict[str, SecretFile] = {}
+        for folder in request.folders:
+            name = Path(folder.source).name
+            if folder.content is not None and folder.source == secret_file(*place, name):
+                files[name] = SecretFile(
+                    value=folder.content, uid=folder.uid, gid=folder.gid, mode=folder.mode
+                )
+            elif folder.content is None and folder.source == control_folder(*place):
+                self._control.ensure(app_id, key)
+                if is_new:
+                    self._control.forget_handover(app_id, key)
+            else:
+                raise ValueError(f"{folder.source} is not where this device keeps such things")
+        self._secrets.write(app_id, key, files)
+
+    async def locks(self) -> tuple[Lock, ...]:
+        """The locks that services hold."""
+        return await self._do(self._control.locks)
+
+    async def handed_over(self) -> frozenset[tuple[int, str]]:
+        """The services (app id, key) whose newest container said that it has taken over."""
+        return await self._do(self._control.handed_over)
+
+    async def take(self, app_id: int, *, force: bool = False) -> Lock | None:
+        """Take the locks of all services of an app, or none: then whose is in the way."""
+        return await self._do(lambda: self._control.take(app_id, force=force))
+
+    async def release(self, app_id: int) -> None:
+        """Let go of what is ours."""
+        await self._do(lambda: self._control.release(app_id))
+
+    async def overrule(self, app_id: int) -> None:
+        """Remove the locks of an app's services: a person says that they count no more."""
+        await self._do(lambda: self._control.overrule(app_id))
+
+    async def remove_unused(self, keep: Collection[tuple[int, str]]) -> None:
+        """Remove what belongs to other services than these (app id, key)."""
+        kept = frozenset(keep)
+
+        def remove() -> None:
+            self._secrets.remove_unused(kept)
+            self._control.remove_unused(kept)
+
+        await self._do(remove)
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(work)
