@@ -63,6 +63,13 @@ class InvalidField(IotisticError):
         self.found = MASK if secret else shown(found)
         super().__init__(f"{path}: expected {expected}, found {self.found}", remedy=remedy)
 
+    def moved(self, path: str, *, expected: str) -> InvalidField:
+        """The same finding about the same value, by its place in another document."""
+        other = type(self)(path, expected=expected, remedy=self.remedy)
+        other.found = self.found
+        other.message = f"{path}: expected {expected}, found {self.found}"
+        return other
+
     def details(self) -> dict[str, Any]:
         """Path, expectation and finding beside the remedy."""
         return {
