@@ -127,11 +127,12 @@ def _path_row(entry: Any, wanted: Any) -> list[Any] | None:
     if entry is None:
         return None
     if isinstance(entry, Mount):
-        row = mount_row(entry)[:4]
-        # The engine's own propagation, and whether a volume was filled, is said nowhere else.
-        more = [entry.no_copy if wanted.no_copy else None]
-        more.append(entry.propagation if wanted.propagation else None)
-        return [*row, *more]
+        # The engine's own propagation, and whether a volume was filled, are said nowhere else.
+        return [
+            *mount_row(entry)[:4],
+            entry.no_copy if wanted.no_copy else None,
+            entry.propagation if wanted.propagation else None,
+        ]
     if isinstance(entry, Tmpfs):
         return [entry.target, sorted(filter(None, entry.options.split(",")))]
     return [entry.source, entry.target, entry.permissions]

@@ -1,23 +1,23 @@
 """What this device allows its apps. What is not listed is denied.
 
-`POLICY_ALLOW` names exceptions; the cloud cannot set it. A field that can reach the host is
-checked here, and nowhere else.
+`POLICY_ALLOW` names exceptions; the cloud cannot set it. Every field of a specification is either
+in a table of checks (`service_policy`, `object_policy`) or named there as harmless, so a new one
+cannot slip through.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 from iotistic.model.errors import InvalidField, Refused
-from iotistic.model.service import MountKind, ServiceSpec
+from iotistic.model.service import ServiceSpec
+from iotistic.model.target import AppTarget
+from iotistic.planner.object_policy import NETWORK_CHECKS, VOLUME_CHECKS
+from iotistic.planner.permissions import Demand, Permission
+from iotistic.planner.service_policy import CHECKS
 
-
-class Permission(StrEnum):
-    """What may be allowed beyond the defaults, as written in `POLICY_ALLOW`."""
-
-    BIND_MOUNTS = "bind-mounts"
-    HOST_NETWORK = "host-network"
+__all__ = ["Denied", "Permission", "Policy", "check", "check_app", "parse_permissions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +52,27 @@ class Denied(Refused):
 
 
 def check(spec: ServiceSpec, policy: Policy, *, at: str) -> None:
-    """Raise `Denied` for the first field that this device does not allow."""
-    for mount in spec.volumes:
-        if mount.kind is MountKind.BIND:
-            _require(Permission.BIND_MOUNTS, policy, at, f"volumes: bind mount of {mount.source}")
-    if spec.network_mode == "host":
-        _require(Permission.HOST_NETWORK, policy, at, "network_mode: host")
+    """Raise `Denied` for the first field of a service that this device does not allow."""
+    for demands in CHECKS.values():
+        _require(demands(spec), policy, at)
 
 
-def _require(permission: Permission, policy: Policy, at: str, what: str) -> None:
-    if permission in policy.allow:
-        return
-    raise Denied(
-        f"{at}.{what} is not allowed on this device",
-        remedy=f"use a named volume or network, or add {permission} to POLICY_ALLOW on the device",
-    )
+def check_app(app: AppTarget, policy: Policy, *, at: str) -> None:
+    """Raise `Denied` for the first thing of an app that this device does not allow."""
+    for service in app.services:
+        check(service.spec, policy, at=f"{at}.{service.service_name}")
+    for network in app.networks:
+        for wanted in NETWORK_CHECKS.values():
+            _require(wanted(network), policy, f"{at}.networks.{network.short_name}")
+    for volume in app.volumes:
+        for asked in VOLUME_CHECKS.values():
+            _require(asked(volume), policy, f"{at}.volumes.{volume.short_name}")
+
+
+def _require(demands: Iterator[Demand], policy: Policy, at: str) -> None:
+    for permission, what in demands:
+        if permission not in policy.allow:
+            raise Denied(
+                f"{at}.{what} is not allowed on this device",
+                remedy=f"do without it, or add {permission} to POLICY_ALLOW on the device",
+            )
