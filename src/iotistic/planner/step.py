@@ -73,7 +73,7 @@ class AppVerdict:
     """How an app stands, and what is not well about it.
 
     `release` is the one that the target wants, `phase` how far it is. `warnings` do not keep the
-    app from being settled.
+    app from being settled. `unsettled` are the ids of services that are not as wanted.
     """
 
     verdict: Verdict
@@ -84,6 +84,7 @@ class AppVerdict:
     release: str = ""
     release_hash: str = ""
     warnings: tuple[str, ...] = ()
+    unsettled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

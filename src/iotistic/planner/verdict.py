@@ -50,6 +50,7 @@ def verdict_of(
         release=target.release if target else "",
         release_hash=target.release_hash if target else "",
         warnings=part.warnings,
+        unsettled=frozenset(part.unsettled & part.wanted),
     )
 
 

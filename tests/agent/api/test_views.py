@@ -14,11 +14,12 @@ from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.model.errors import EngineUnavailable, Refused
 from iotistic.model.observation import Container
 from iotistic.model.words import WaitReason
+from iotistic.planner.foresight import after
 from iotistic.planner.plan import plan
-from iotistic.planner.steps import subject_of
 from iotistic.planner.step import Plan, Wait
+from iotistic.planner.steps import subject_of
 from iotistic.planner.wanted import Wanted
-from iotistic.planner.world import Attempt, Intent, IntentKind, StepKind
+from iotistic.planner.world import Attempt, GoodRelease, Intent, IntentKind, Releases, StepKind
 from tests.planner.builders import container, of, resources, service, target, targets, wanted, world
 
 APP = 1001
@@ -27,20 +28,46 @@ WALL_MS = 1_760_000_000_000
 
 
 def facts(want: Wanted, *containers: Container, **more: Any) -> Facts:
-    """What is known after a look that found these containers."""
+    """What is known after a look that found these containers; the target's releases are good."""
     seen = world(
         *containers,
         has=resources(want, images=("web:1",)),
         now_s=NOW_S,
-        attempts=more.get("attempts", ()),
-        intents=more.get("intents", ()),
+        **{"releases": good(want)}
+        | {
+            name: more[name]
+            for name in ("attempts", "intents", "locks", "releases")
+            if name in more
+        },
     )
-    fields = {"containers": containers, "plan": plan(seen, want), "rounds": 1, **more}
+    decided = plan(seen, want)
+    while notes := [step for step in decided.steps if step.kind.is_journal]:
+        for step in notes:
+            seen = after(seen, step)
+        decided = plan(seen, want)
+    fields = {
+        "containers": containers,
+        "plan": decided,
+        "locks": seen.locks,
+        "releases": seen.releases,
+        "rounds": 1,
+        **more,
+    }
     return Facts(
         snapshot=Snapshot(target=target(service()), **fields),
         wanted=want,
         now_s=NOW_S,
         wall_ms=WALL_MS,
+    )
+
+
+def good(want: Wanted) -> Releases:
+    """The releases of a target that has been well."""
+    return Releases(
+        good=tuple(
+            GoodRelease(app_id=app.app_id, release_hash=app.release_hash, release=app.release)
+            for app in want.apps
+        )
     )
 
 
@@ -208,6 +235,7 @@ def test_a_wait_is_told_in_milliseconds() -> None:
             "subject": f"{APP}/service/web",
             "message": "no such file",
             "inMs": 2500,
+            "remedy": f"mend the cause; to try at once: iotctl apps retry {APP}",
         }
     ]
     assert shown(known)["retryInMs"] == 2500

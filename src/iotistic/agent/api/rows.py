@@ -17,7 +17,7 @@ from iotistic.planner.pairing import pair
 from iotistic.planner.step import Step, Wait
 from iotistic.planner.steps import subject_of
 from iotistic.planner.wanted import Wanted, WantedApp, WantedService
-from iotistic.planner.world import IntentKind, Subject
+from iotistic.planner.world import IntentKind, Lock, Subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +74,19 @@ class Facts:
             if intent.kind is IntentKind.PURGE
         }
         return {**self.rejections, **purged}
+
+    @cached_property
+    def locks(self) -> tuple[Lock, ...]:
+        """The locks in force, by app."""
+        return tuple(
+            lock
+            for lock in sorted(self.snapshot.locks, key=lambda lock: (lock.app_id, lock.owner))
+            if lock.until_s is None or lock.until_s > self.now_s
+        )
+
+    def locks_of(self, app_id: int) -> tuple[Lock, ...]:
+        """The locks in force on one app."""
+        return tuple(lock for lock in self.locks if lock.app_id == app_id)
 
     def wall_at_ms(self, at_s: float) -> int:
         """The wall-clock ms of a point on the boot clock."""
@@ -166,9 +179,29 @@ def find_app(apps: Sequence[AppRow], app_id: int) -> AppRow:
     for app in apps:
         if app.app_id == app_id:
             return app
-    known = ", ".join(str(app.app_id) for app in apps[:10])
-    raise NotFound(
-        f"there is no app {app_id}",
+    raise _no_app(apps, str(app_id))
+
+
+def find_app_called(apps: Sequence[AppRow], word: str) -> AppRow:
+    """The app with this id or name; raises NotFound, or Conflict for a name of several."""
+    found = [app for app in apps if str(app.app_id) == word]
+    found = found or [app for app in apps if app.app_name == word]
+    if not found:
+        raise _no_app(apps, repr(word[:64]))
+    if len(found) > 1:
+        ids = ", ".join(str(app.app_id) for app in found[:10])
+        raise Conflict(
+            f"{len(found)} apps are called {word[:64]!r}",
+            code="ambiguous-app",
+            remedy=f"name one by its id: {ids}",
+        )
+    return found[0]
+
+
+def _no_app(apps: Sequence[AppRow], word: str) -> NotFound:
+    known = ", ".join(f"{app.app_id} {app.app_name}".strip() for app in apps[:10])
+    return NotFound(
+        f"there is no app {word}",
         code="app-not-found",
         remedy=f"known are: {known}" if known else "this device has no apps yet",
     )

@@ -13,12 +13,15 @@ from iotistic.agent.sync.service_rows import (
     service_status,
 )
 from iotistic.model.errors import IotisticError
+from iotistic.model.meanings import meaning, remedy_of
+from iotistic.model.release import ReleasePhase
 from iotistic.model.service import ServiceSpec
 from iotistic.model.words import RunState, Verdict
+from iotistic.planner import releases
 from iotistic.planner.normalize import attachments
 from iotistic.planner.sight import stop_in_force
 from iotistic.planner.step import AppVerdict
-from iotistic.planner.world import Attempt, Intent
+from iotistic.planner.world import Attempt, Intent, Lock
 
 Json = dict[str, Any]
 
@@ -42,36 +45,57 @@ def app_json(app: AppRow, facts: Facts) -> Json:
 
 def verdict_json(app: AppRow, facts: Facts) -> Json:
     """How an app stands."""
-    found = _verdict(app, facts)
+    found = verdict_of(app, facts)
     return {
         "appId": app.app_id,
         "appName": app.app_name,
         "verdict": str(found.verdict),
+        "meaning": meaning(found.verdict, found.phase),
         "reason": found.reason,
+        "remedy": remedy_of(found.verdict, found.phase, app.app_id),
+        "release": found.release or None,
+        "phase": str(found.phase),
         "servicesSettled": found.services_settled,
         "servicesTotal": found.services_total,
     }
 
 
-def _verdict(app: AppRow, facts: Facts) -> AppVerdict:
+def verdict_of(app: AppRow, facts: Facts) -> AppVerdict:
+    """How an app stands by the last round, or until there was one."""
     found = facts.snapshot.plan.verdicts.get(app.app_id)
     if found is not None:
         return found
     if app.wanted is None:
         # Not in the target, and the target is not explicit about what goes: left alone.
-        return AppVerdict(verdict=Verdict.SETTLED)
+        return AppVerdict(verdict=Verdict.SETTLED, phase=ReleasePhase.DONE)
     error = facts.snapshot.engine_error
     return AppVerdict(
         verdict=Verdict.WAITING,
         reason=error.message if error else _NOT_LOOKED,
         services_total=len(app.wanted.services),
+        release=app.wanted.release,
     )
+
+
+def lock_json(lock: Lock, facts: Facts) -> Json:
+    """Who holds changes of an app off, why, and for how long still."""
+    return {
+        "appId": lock.app_id,
+        "owner": str(lock.owner),
+        "holder": lock.holder,
+        "reason": lock.reason,
+        "at": lock.at_ms or None,
+        "untilAt": None if lock.until_s is None else facts.wall_at_ms(lock.until_s),
+        "remainingMs": facts.until_ms(lock.until_s),
+    }
 
 
 def is_settled(row: ServiceRow, facts: Facts) -> bool:
     """Whether this service is as it is wanted, by the last look."""
+    verdict = facts.snapshot.plan.verdicts.get(row.app_id)
     planned = row.subject in facts.steps or row.subject in facts.waits
-    return not planned and _unsettled_because(row, facts) is None
+    unsettled = verdict is not None and str(row.service_id) in verdict.unsettled
+    return not (planned or unsettled) and _unsettled_because(row, facts) is None
 
 
 def _unsettled_because(row: ServiceRow, facts: Facts) -> str | None:
@@ -82,7 +106,7 @@ def _unsettled_because(row: ServiceRow, facts: Facts) -> str | None:
     return facts.held_back.get(row.app_id)
 
 
-def _next(row: ServiceRow, facts: Facts) -> tuple[str | None, str, int | None]:
+def next_of(row: ServiceRow, facts: Facts) -> tuple[str | None, str, int | None]:
     """(what is next, why, for how long it waits in ms)."""
     if (step := facts.steps.get(row.subject)) is not None:
         return str(step.kind), step.reason, None
@@ -90,6 +114,8 @@ def _next(row: ServiceRow, facts: Facts) -> tuple[str | None, str, int | None]:
         return "wait", wait.message, facts.until_ms(wait.until_s)
     if (because := _unsettled_because(row, facts)) is not None:
         return None, because, None
+    if not is_settled(row, facts) and (step := facts.steps.get(releases.subject_of(row.app_id))):
+        return str(step.kind), step.reason, None  # comes before what is done about the service
     if row.wanted is None:
         return None, "not in the target, which does not say that it goes", None
     return None, "as wanted" if stop_of(row, facts) is None else "stopped by hand", None
@@ -105,7 +131,7 @@ def stop_of(row: ServiceRow, facts: Facts) -> Intent | None:
 def service_json(row: ServiceRow, facts: Facts) -> Json:
     """One service, all of it."""
     container = row.container
-    planned, why, retry_in_ms = _next(row, facts)
+    planned, why, retry_in_ms = next_of(row, facts)
     target = row.wanted.target if row.wanted else None
     failure = facts.failures.of(row.app_id, target) if target else None
     stop = stop_of(row, facts)
@@ -147,6 +173,7 @@ def _failure_json(failure: Attempt, facts: Facts) -> Json:
         "code": failure.code,
         "message": failure.message,
         "retryCount": failure.count,
+        "failedAt": failure.failed_at_ms or None,
         "nextRetryAt": facts.wall_at_ms(failure.not_before_s),
     }
 

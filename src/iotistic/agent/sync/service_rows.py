@@ -48,30 +48,53 @@ class Failures:
         ]
         return max(found, key=lambda attempt: attempt.not_before_s, default=None)
 
+    def crashes_of(self, app_id: int, service: ServiceTarget) -> int:
+        """How often in a row a service ended by itself and was made again; 0 when it is stable."""
+        itself = Subject(app_id=app_id, kind="service", name=service.key)
+        found = crash_loop(self.by_subject.get(itself, ()), now_s=self.now_s)
+        return 0 if found is None else found.count
+
     def _counts(self, attempt: Attempt) -> bool:
         if attempt.step is not StepKind.HEAL:
             return True
         # Made again once or twice is an accident, and long ago is over.
-        recent = self.now_s < attempt.not_before_s + STABLE_S
-        return attempt.count >= CRASH_LOOP_AT and recent
+        return attempt.count >= CRASH_LOOP_AT and _is_recent(attempt, self.now_s)
 
     def row(self, attempt: Attempt) -> dict[str, Any]:
         """The error as the report shows it."""
-        # An attempt keeps when it may be repeated, not when it failed: the one follows from the
-        # other, unless a registry asked for more time (then this date is too late by that).
-        failed_s = attempt.not_before_s - retry_delay_s(attempt.count)
         return {
             "type": error_type(attempt),
             "code": attempt.code,
             "message": attempt.message[:MESSAGE_LENGTH_MAX],
-            "timestamp": self._iso(failed_s),
+            "timestamp": self._failed_at(attempt),
             "retryCount": attempt.count,
             "nextRetry": self._iso(attempt.not_before_s),
         }
 
+    def _failed_at(self, attempt: Attempt) -> str:
+        if attempt.failed_at_ms:
+            return iso(attempt.failed_at_ms)
+        # Noted by an older agent, which kept when it may be repeated: the one follows from the
+        # other, unless a registry asked for more time (then this date is too late by that).
+        return self._iso(attempt.not_before_s - retry_delay_s(attempt.count))
+
     def _iso(self, at_s: float) -> str:
-        wall_s = (self.boot_wall_ms + at_s * 1000) // 1000
-        return datetime.fromtimestamp(max(0.0, wall_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return iso(self.boot_wall_ms + at_s * 1000)
+
+
+def iso(at_ms: float) -> str:
+    """A wall-clock time in ms as the report writes it, to the second."""
+    wall_s = max(0.0, at_ms // 1000)
+    return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def crash_loop(attempts: Iterable[Attempt], *, now_s: float) -> Attempt | None:
+    """The account of a service that keeps ending; None when it ran long enough since."""
+    return next((a for a in attempts if a.step is StepKind.HEAL and _is_recent(a, now_s)), None)
+
+
+def _is_recent(attempt: Attempt, now_s: float) -> bool:
+    return now_s < attempt.not_before_s + STABLE_S
 
 
 def wanted_row(
@@ -93,6 +116,9 @@ def wanted_row(
         "serviceStatus": service_status(service.state, container, failure),
         "config": _config(service.spec, dialect),
     }
+    crashes = failures.crashes_of(app.app_id, service)
+    if crashes and dialect is not Dialect.O1:
+        row["crashes"] = crashes
     if failure is not None:
         row["error"] = failures.row(failure)
     elif container is not None and container.state is ContainerState.RESTARTING:
