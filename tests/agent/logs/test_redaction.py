@@ -85,7 +85,10 @@ def test_no_secret_comes_through(fields: dict[str, object]) -> None:
             "-----BEGIN PRIVATE KEY-----***-----END RSA PRIVATE KEY-----",
         ),
         ("-----BEGIN PRIVATE KEY-----\nMIIcut", "-----BEGIN PRIVATE KEY-----***-----END"),
+        ("mount -o user=u,Password=hush,rw", "mount -o user=u,Password=***,rw"),
+        ("host=h;token=hush;port=1", "host=h;token=***;port=1"),
         ("the bearer of news", "the bearer of news"),
+        ("a token = a word", "a token = a word"),
     ],
 )
 def test_shapes_that_carry_secrets_are_masked(text: str, expected: str) -> None:
@@ -147,6 +150,12 @@ def test_short_texts_are_not_learned_and_the_number_is_bounded() -> None:
         ({"passwordLength": 8}, {"passwordLength": 8}),
         ({"tokens": ["hush"], "none": []}, {"tokens": "***", "none": []}),
         ({"credentials": {"user": "u", "pin": "hush"}}, {"credentials": "***"}),
+        ({"secrets": {"db": {"value": "hush"}}}, {"secrets": "***"}),
+        (
+            {"volumes": {"share": {"driver_opts": {"o": "username=u,password=hush,rw"}}}},
+            {"volumes": {"share": {"driver_opts": {"o": "username=u,password=***,rw"}}}},
+        ),
+        (["mqtts://u:hush@host/x"], ["mqtts://u:***@host/x"]),
         (
             {"secrets": [], "token": "", "apiKey": None},
             {"secrets": [], "token": "", "apiKey": None},

@@ -50,6 +50,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://[^\s/:@]{0,128}):[^\s/@]{1,256}@"),
         rf"\1:{MASK}@",
     ),
+    # An option of a mount, a field of a connection string: `username=u,password=p`.
+    (re.compile(r"(?i)\b(pass(?:word|wd|phrase)?|secret|token)=[^\s,;&\"']{1,256}"), rf"\1={MASK}"),
     (
         re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END|\Z)", re.DOTALL),
         f"-----BEGIN PRIVATE KEY-----{MASK}-----END",
@@ -87,8 +89,7 @@ class Redactor:
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, MASK)
-        for shape, shown in _SHAPES:
-            text = shape.sub(shown, text)
+        text = _without_shapes(text)
         return text if len(text) <= length_max else text[: length_max - 1] + "…"
 
     def fields(self, fields: Mapping[str, object]) -> dict[str, Any]:
@@ -143,13 +144,22 @@ class Redactor:
         }
 
 
+def _without_shapes(text: str) -> str:
+    for shape, shown in _SHAPES:
+        text = shape.sub(shown, text)
+    return text
+
+
 def masked(value: Any) -> Any:
-    """A JSON document without values of environments and of fields that sound secret."""
+    """A JSON document without values of environments and of fields that sound secret.
+
+    Secrets of an app go whole. In other texts what has the shape of a secret is masked.
+    """
     if isinstance(value, Mapping):
         return {str(name): _masked_field(str(name), item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [masked(item) for item in value]
-    return value
+    return _without_shapes(value) if isinstance(value, str) else value
 
 
 def _masked_field(name: str, value: Any) -> Any:
