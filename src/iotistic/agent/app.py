@@ -19,6 +19,7 @@ from iotistic import __version__
 from iotistic.agent.api import DeviceAPI, Rooms
 from iotistic.agent.api.endpoint_files import ACCESS_FILE
 from iotistic.agent.clock import Clock
+from iotistic.agent.config import ConfigManager, ScheduledRestart
 from iotistic.agent.host.machine import machine_hash
 from iotistic.agent.http import CloudHttp, Traffic
 from iotistic.agent.logs import LogBook, LogFormat
@@ -28,7 +29,7 @@ from iotistic.agent.reconciler import StateReconciler
 from iotistic.agent.running import AgentProcess, Ending, Room, Run, Running
 from iotistic.agent.setting_list import EngineKind
 from iotistic.agent.settings import InvalidSettings, Settings
-from iotistic.agent.store import CloudLink, Store
+from iotistic.agent.store import CloudLink, Store, StoredTarget
 from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals
 from iotistic.agent.telemetry import MetricsSource, read_host_facts
 from iotistic.agent.telemetry.host import mac_address
@@ -59,23 +60,42 @@ class DeviceAgent:
         async with Store.open(database, self._clock) as store:
             for error in self._settings.adopt(await store.settings()):
                 self._log.warning("stored setting not in force", error=error)
+            held = await store.target()
             engine = _engine(self._settings, store.identity.uuid, database.parent, self._clock)
             try:
-                rooms = await self._wire(store, engine, started_at_ms, started_s)
+                rooms = await self._wire(store, engine, held, started_at_ms, started_s)
                 return await rooms.run()
             finally:
                 await engine.close()
 
     async def _wire(
-        self, store: Store, engine: Engine, started_at_ms: int, started_s: float
+        self,
+        store: Store,
+        engine: Engine,
+        held: StoredTarget | None,
+        started_at_ms: int,
+        started_s: float,
     ) -> Running:
         settings, clock, rng = self._settings, self._clock, SystemRandom()
         database = _database(settings)
+
+        def config_changed() -> None:
+            settings_changed()
+
+        # Before anything asks for a setting: what the cloud said is known without the cloud.
+        config = ConfigManager(
+            settings,
+            self._log,
+            held=held.config if held is not None else None,
+            on_change=config_changed,
+        )
         provisioning_settings = await asyncio.to_thread(_provisioning_settings, settings)
         traffic = Traffic()
         running = Running(self._book, clock, rng)
 
         def snapshot_changed() -> None:
+            if (target := reconciler.snapshot().target) is not None:
+                config.take(target.config)
             sync.snapshot_changed()
 
         reconciler = StateReconciler(
@@ -110,6 +130,7 @@ class DeviceAgent:
         )
         current = CurrentState(
             snapshot=reconciler.snapshot,
+            config=config.judgement,
             metrics=MetricsSource(database.parent),
             intervals=self._intervals,
             clock=clock,
@@ -133,10 +154,19 @@ class DeviceAgent:
             log=self._log,
         )
 
+        restart = ScheduledRestart(
+            days=lambda: settings.value("SCHEDULED_RESTART_DAYS"),
+            restart=running.restart,
+            clock=clock,
+            rng=rng,
+            log=self._log,
+        )
+
         def settings_changed() -> None:
             self._book.level = settings.value("LOG_LEVEL")
             sync.intervals_changed()
             reconciler.wake()
+            restart.settings_changed()
 
         running.process = AgentProcess(
             engine_kind=settings.value("CONTAINER_ENGINE"),
@@ -157,6 +187,7 @@ class DeviceAgent:
                 cloud=sync,
                 current=current,
                 settings=settings,
+                config=config,
                 book=self._book,
                 supervision=running.supervision,
                 clock=clock,
@@ -175,6 +206,7 @@ class DeviceAgent:
             Room("state-reconciler", _after(reconciler.load, reconciler.run)),
             Room("provisioning", manager.run),
             Room("cloud-sync", sync.run),
+            Room("scheduled-restart", restart.run),
         )
         return running
 

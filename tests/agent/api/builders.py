@@ -16,6 +16,7 @@ import aiohttp
 
 from iotistic.agent.api import DeviceAPI, Rooms
 from iotistic.agent.api.endpoint_files import ACCESS_FILE
+from iotistic.agent.config import ConfigManager
 from iotistic.agent.host.crypto_operations import OPERATIONS
 from iotistic.agent.http import CloudHttp
 from iotistic.agent.logs import LogBook
@@ -178,6 +179,14 @@ async def device(
             access_file=folder / ACCESS_FILE,
             crypto=crypto,
         )
+        agent = Agent(state_dir=folder, database_path=path)
+        settings = Settings(environment if environment is not None else ENVIRONMENT)
+        config = ConfigManager(settings, log, on_change=agent.settings_changed)
+
+        def snapshot_changed() -> None:
+            if (target := reconciler.snapshot().target) is not None:
+                config.take(target.config)
+
         reconciler = StateReconciler(
             engine=engine,
             store=store,
@@ -185,12 +194,13 @@ async def device(
             log=log,
             policy=Policy(),
             interval_s=lambda: 30.0,
-            on_change=lambda: None,
+            on_change=snapshot_changed,
             may_act=lambda: True,
         )
         await reconciler.load()
         current = CurrentState(
             snapshot=reconciler.snapshot,
+            config=config.judgement,
             metrics=NoMetrics(),
             intervals=SyncIntervals,
             clock=clock,
@@ -211,7 +221,6 @@ async def device(
             rng=Random(2),
             log=log,
         )
-        agent = Agent(state_dir=folder, database_path=path)
         rooms = Rooms(
             agent=agent,
             store=store,
@@ -220,7 +229,8 @@ async def device(
             provisioning=manager,
             cloud=cloud,
             current=current,
-            settings=Settings(environment if environment is not None else ENVIRONMENT),
+            settings=settings,
+            config=config,
             book=book,
             supervision=supervision,
             clock=clock,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
+from iotistic.agent.config import Judgement
 from iotistic.agent.http import CloudHttp
 from iotistic.agent.logs import LogBook, LogLevel
 from iotistic.agent.reconciler.snapshot import Snapshot
@@ -34,6 +35,7 @@ class Device:
     snapshot: Snapshot = field(default_factory=lambda: Snapshot(rounds=1))
     intervals: SyncIntervals = field(default_factory=SyncIntervals)
     metrics: FixedMetrics = field(default_factory=FixedMetrics)
+    config: Judgement = field(default_factory=Judgement)
     stored: StoredTarget | None = None
     offered: list[Any] = field(default_factory=list)
     trouble: IotisticError | None = None
@@ -49,6 +51,7 @@ class Device:
         self.book = LogBook(self.clock, level=LogLevel.DEBUG)
         self.current = CurrentState(
             snapshot=lambda: self.snapshot,
+            config=lambda: self.config,
             metrics=self.metrics,
             intervals=lambda: self.intervals,
             clock=self.clock,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from iotistic.agent.config import Judgement, Outcome, OutcomeKind, Reason
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.sync.metric_fields import metric_fields, moved
 from iotistic.agent.sync.report import STEADY_MS, build_report, steady_boot_wall_ms
@@ -91,22 +92,70 @@ def test_no_value_of_an_environment_is_told() -> None:
 
 
 def test_what_sounds_secret_in_the_config_is_masked_and_nulls_are_left_out() -> None:
-    state = target(
-        service(),
-        config={
-            "registries": [{"url": "r.example", "username": "u", "secret": "hush"}],
-            "sensors": [{"connection": {"password": "hush", "host": "h"}}],
-            "settings": {"reportIntervalMs": 5, "nothing": None},
-        },
-    )
+    applied = {
+        "registries": [{"url": "r.example", "username": "u", "secret": "hush"}],
+        "sensors": [{"connection": {"password": "hush", "host": "h"}}],
+        "settings": {"scheduledRestart": {"enabled": False, "reason": None}},
+    }
+    facts = replace(FACTS, config=Judgement(applied=applied))
 
-    config = build_report(snapshot(state), FACTS)["config"]
+    config = build_report(Snapshot(), facts)["config"]
 
     assert config == {
         "registries": [{"url": "r.example", "username": "u", "secret": "***"}],
         "sensors": [{"connection": {"password": "***", "host": "h"}}],
-        "settings": {"reportIntervalMs": 5},
+        "settings": {"scheduledRestart": {"enabled": False}},
     }
+
+
+def config_judgement() -> Judgement:
+    """One key of each outcome."""
+    return Judgement(
+        applied={"logging": {"level": "debug"}},
+        outcomes=(
+            Outcome(path="logging.level", kind=OutcomeKind.APPLIED, setting="LOG_LEVEL"),
+            Outcome(path="settings.DEVICE_NAME", kind=OutcomeKind.NEEDS_RESTART, message="…"),
+            Outcome(
+                path="settings.metricsIntervalMs",
+                kind=OutcomeKind.REJECTED,
+                reason=Reason.PINNED,
+                message="METRICS_INTERVAL_MS is pinned",
+            ),
+            Outcome(path="sensors", kind=OutcomeKind.UNSUPPORTED, message="not supported"),
+            Outcome(path="sensor", kind=OutcomeKind.UNKNOWN, message="unknown key, ignored"),
+        ),
+    )
+
+
+def test_what_came_of_each_config_key_is_told() -> None:
+    report = build_report(snapshot(target()), replace(FACTS, config=config_judgement()))
+
+    assert report["config"] == {"logging": {"level": "debug"}}
+    assert report["config_outcomes"] == {
+        "logging.level": {"outcome": "applied"},
+        "settings.DEVICE_NAME": {"outcome": "needs-restart"},
+        "settings.metricsIntervalMs": {"outcome": "rejected", "reason": "pinned"},
+        "sensors": {"outcome": "unsupported"},
+        "sensor": {"outcome": "unknown"},
+    }
+    assert [(w["code"], w["path"], w["message"]) for w in report["warnings"]] == [
+        (
+            "pinned",
+            "config.settings.metricsIntervalMs",
+            "config.settings.metricsIntervalMs: METRICS_INTERVAL_MS is pinned",
+        ),
+        ("unsupported", "config.sensors", "config.sensors: not supported"),
+        ("unknown-field", "config.sensor", "config.sensor: unknown key, ignored"),
+    ]
+
+
+def test_an_older_cloud_gets_the_config_in_force_and_no_field_that_it_never_knew() -> None:
+    facts = replace(FACTS, config=config_judgement(), dialect=Dialect.O1)
+
+    report = build_report(snapshot(target()), facts)
+
+    assert report["config"] == {"logging": {"level": "debug"}}
+    assert "config_outcomes" not in report
 
 
 @pytest.mark.parametrize(

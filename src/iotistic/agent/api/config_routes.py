@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from iotistic.agent.api.device_views import endpoints_json, setting_json
+from iotistic.agent.api.device_views import endpoints_json, outcome_json, setting_json
 from iotistic.agent.api.replies import json_reply
 from iotistic.agent.api.requests import read_fields
 from iotistic.agent.api.rooms import Rooms
@@ -31,10 +31,12 @@ class ConfigRoutes:
         ]
 
     async def show(self, _: web.Request) -> web.Response:
-        """All settings."""
+        """All settings, and what came of each key that the cloud sent."""
+        judgement = self._rooms.config.judgement()
         return json_reply(
             {
                 "settings": [setting_json(row) for row in self._rooms.settings.rows()],
+                "cloud": [outcome_json(outcome) for outcome in judgement.outcomes],
                 **endpoints_json(self._rooms.provisioning.status()),
             }
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iotistic.agent.api.rows import Facts
 from iotistic.agent.api.views import Json, error_json
+from iotistic.agent.config import Outcome
 from iotistic.agent.provisioning.status import ProvisioningStatus
 from iotistic.agent.settings import SettingRow
 from iotistic.agent.store.records import StoredTarget
@@ -94,6 +95,17 @@ def setting_json(row: SettingRow) -> Json:
         "secret": row.secret,
         "localOnly": row.local_only,
         "restart": row.restart,
+    }
+
+
+def outcome_json(outcome: Outcome) -> Json:
+    """What came of one key of the target's config."""
+    return {
+        "key": outcome.path,
+        "setting": outcome.setting,
+        "outcome": str(outcome.kind),
+        "reason": str(outcome.reason) if outcome.reason else None,
+        "message": outcome.message,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from iotistic.agent.config import Judgement
 from iotistic.agent.provisioning.factory_reset import ResetPlan
 from iotistic.agent.provisioning.status import ProvisioningStatus
 from iotistic.agent.reconciler.snapshot import Snapshot
@@ -222,6 +223,14 @@ class Settings(Protocol):
 
     def change(self, name: str, text: str | None) -> None:
         """Put a local value in force that was checked and stored."""
+        ...
+
+
+class Config(Protocol):
+    """The cloud's say in the settings."""
+
+    def judgement(self) -> Judgement:
+        """What came of each key of the target's config, as things are now."""
         ...
 
 

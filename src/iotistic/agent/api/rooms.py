@@ -31,6 +31,7 @@ class Rooms:
     cloud: ports.Cloud
     current: ports.CurrentState
     settings: ports.Settings
+    config: ports.Config
     book: ports.LogBook
     supervision: ports.Supervision
     clock: Clock

@@ -84,7 +84,7 @@ class ConfigManager:
         for outcome in found.troubles[:_LOGGED_MAX]:
             self._log.warning(
                 "config key not in force",
-                key=outcome.path,
+                path=outcome.path,
                 outcome=str(outcome.kind),
                 reason=outcome.message,
             )

@@ -114,7 +114,8 @@ def _given_twice(path: str, setting: str, winner: str) -> Outcome:
 def _invalid(
     error: InvalidField, *, path: str | None = None, setting: str | None = None
 ) -> Outcome:
-    return _rejected(path or error.path, setting, Reason.INVALID, error.message)
+    at = path or error.path
+    return _rejected(at, setting, Reason.INVALID, error.message.removeprefix(f"{at}: "))
 
 
 def _rejected(path: str, setting: str | None, reason: Reason, message: str) -> Outcome:

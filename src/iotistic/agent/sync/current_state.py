@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from iotistic.agent.clock import Clock
+from iotistic.agent.config import Judgement
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.sync import cadence
@@ -37,6 +38,7 @@ class CurrentState:
         self,
         *,
         snapshot: Callable[[], Snapshot],
+        config: Callable[[], Judgement],
         metrics: MetricsReader,
         intervals: Callable[[], SyncIntervals],
         clock: Clock,
@@ -46,6 +48,7 @@ class CurrentState:
         read_host: Callable[[], HostFacts] = read_host_facts,
     ) -> None:
         self._snapshot = snapshot
+        self._config = config
         self._metrics = metrics
         self._intervals = intervals
         self._clock = clock
@@ -106,6 +109,7 @@ class CurrentState:
             next_report_within_ms=int(cadence.promise_s(self._intervals()) * 1000),
             now_s=now_s,
             boot_wall_ms=self._boot_wall_ms,
+            config=self._config(),
             dialect=dialect,
             dropped_reports=dropped_reports,
         )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from iotistic.agent.config import Judgement, Outcome, OutcomeKind
 from iotistic.agent.logs.redaction import masked
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.sync.service_rows import (
@@ -45,6 +46,7 @@ class ReportFacts:
     next_report_within_ms: int
     now_s: float
     boot_wall_ms: int
+    config: Judgement = field(default_factory=Judgement)
     dialect: Dialect = Dialect.V2
     dropped_reports: int = 0
 
@@ -64,7 +66,7 @@ def build_report(snapshot: Snapshot, facts: ReportFacts) -> dict[str, Any]:
     target = snapshot.target
     document: dict[str, Any] = {
         "apps": _apps(snapshot, facts),
-        "config": masked(_without_nulls(target.config)) if target is not None else {},
+        "config": masked(_without_nulls(facts.config.applied)),
         "is_online": True,
         "agent_version": facts.agent_version,
         "os_version": facts.host.os_version,
@@ -72,11 +74,13 @@ def build_report(snapshot: Snapshot, facts: ReportFacts) -> dict[str, Any]:
         "boot_id": facts.boot_id,
         "machine_hash": facts.machine_hash,
         "next_report_within_ms": facts.next_report_within_ms,
-        "warnings": _warnings(snapshot),
+        "warnings": _warnings(snapshot, facts.config),
     }
     version = target.version if target is not None else None
     if version is None and facts.dialect is Dialect.O1:
         version = 1  # a cloud of that time drops a report that has none
+    if facts.dialect is Dialect.V2 and facts.config.outcomes:
+        document["config_outcomes"] = {o.path: _outcome(o) for o in facts.config.outcomes}
     optional = {
         "version": version,
         "received_version": snapshot.offered_version,
@@ -161,18 +165,34 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _warnings(snapshot: Snapshot) -> list[dict[str, Any]]:
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    # Why, in words, stands in the warnings.
+    reason = {"reason": str(outcome.reason)} if outcome.reason is not None else {}
+    return {"outcome": str(outcome.kind), **reason}
+
+
+def _warnings(snapshot: Snapshot, config: Judgement) -> list[dict[str, Any]]:
     warnings: list[dict[str, Any]] = []
     if snapshot.refusal is not None:
         warnings.append(_warning(snapshot.refusal, version=snapshot.offered_version))
     if snapshot.engine_error is not None:
         warnings.append(_warning(snapshot.engine_error))
+    warnings.extend(_config_warning(outcome) for outcome in config.troubles)
     if snapshot.target is not None:
         warnings.extend(
             {"code": "unknown-field", "message": text[:MESSAGE_LENGTH_MAX]}
-            for text in snapshot.target.warnings[: WARNINGS_MAX - len(warnings)]
+            for text in snapshot.target.warnings
         )
-    return warnings
+    return warnings[:WARNINGS_MAX]
+
+
+def _config_warning(outcome: Outcome) -> dict[str, Any]:
+    codes = {OutcomeKind.UNKNOWN: "unknown-field", OutcomeKind.UNSUPPORTED: "unsupported"}
+    return {
+        "code": str(outcome.reason or codes[outcome.kind]),
+        "message": f"config.{outcome.path}: {outcome.message}"[:MESSAGE_LENGTH_MAX],
+        "path": f"config.{outcome.path}",
+    }
 
 
 def _warning(error: IotisticError, *, version: int | None = None) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import click
 
 from iotistic.cli.lazy import Group
 from iotistic.cli.session import Session
-from iotistic.cli.table import Style
+from iotistic.cli.table import Cell, CellLike, Style
+
+_STYLES = {"applied": Style.GOOD, "needs-restart": Style.CAUTION, "unsupported": Style.CAUTION}
 
 
 @click.group(cls=Group)
@@ -24,7 +26,7 @@ def config() -> None:
 @config.command()
 @click.pass_obj
 def show(session: Session) -> None:
-    """All settings, with value and source."""
+    """All settings, with value and source, and what came of those that the cloud sent."""
     reply = session.device.json("GET", "/v1/config")
 
     def render(found: dict[str, Any]) -> None:
@@ -36,6 +38,11 @@ def show(session: Session) -> None:
             ],
         )
         session.out.line()
+        # An older agent knows nothing of it.
+        if sent := found.get("cloud"):
+            rows = [_outcome(one) for one in sent]
+            session.out.table(("FROM THE CLOUD", "OUTCOME", "WHY"), rows, wrap=True)
+            session.out.line()
         _show_endpoints(session, found)
 
     session.out.show(reply, render)
@@ -69,6 +76,11 @@ def set_(session: Session, name: str, value: str) -> None:
 def reset(session: Session, name: str) -> None:
     """Take back what was set on this device."""
     _change(session, name, None)
+
+
+def _outcome(sent: dict[str, Any]) -> tuple[CellLike, ...]:
+    style = _STYLES.get(sent["outcome"], Style.BAD)
+    return sent["key"], Cell(sent["outcome"], style), sent["message"]
 
 
 def _change(session: Session, name: str, value: str | None) -> None:
