@@ -21,12 +21,14 @@ from iotistic.agent.api.endpoint_files import ACCESS_FILE
 from iotistic.agent.clock import Clock
 from iotistic.agent.config import ConfigManager, ScheduledRestart
 from iotistic.agent.host.machine import machine_hash
+from iotistic.agent.host.runtime_dir import choose as choose_runtime_dir
 from iotistic.agent.http import CloudHttp, Traffic
 from iotistic.agent.logs import LogBook, LogFormat
 from iotistic.agent.provisioning import DeviceManager
 from iotistic.agent.provisioning.settings import ProvisioningSettings
 from iotistic.agent.reconciler import StateReconciler
 from iotistic.agent.running import AgentProcess, Ending, Room, Run, Running
+from iotistic.agent.runtime_folders import RuntimeFolders
 from iotistic.agent.setting_list import EngineKind
 from iotistic.agent.settings import InvalidSettings, Settings
 from iotistic.agent.store import CloudLink, Store, StoredTarget
@@ -38,6 +40,7 @@ from iotistic.model.secret import Secret
 from iotistic.model.words import LogComponent
 from iotistic.planner.policy import Policy
 
+MIB = 1024 * 1024
 SIMULATED_ENGINE_FILE = "simulated-engine.json"
 
 
@@ -90,6 +93,8 @@ class DeviceAgent:
             on_change=config_changed,
         )
         provisioning_settings = await asyncio.to_thread(_provisioning_settings, settings)
+        given: Path | None = settings.value("RUNTIME_DIR")
+        runtime_dir = await asyncio.to_thread(lambda: choose_runtime_dir(given))
         traffic = Traffic()
         running = Running(self._book, clock, rng)
 
@@ -103,7 +108,9 @@ class DeviceAgent:
             store=store,
             clock=clock,
             log=self._log,
-            policy=Policy(allow=settings.value("POLICY_ALLOW")),
+            policy=_policy(settings),
+            folders=RuntimeFolders(runtime_dir, store.identity.uuid, clock),
+            runtime_dir=str(runtime_dir),
             interval_s=lambda: settings.value("RECONCILIATION_INTERVAL_MS") / 1000,
             may_act=lambda: manager.may_run_services(
                 has_target=reconciler.snapshot().target is not None
@@ -264,6 +271,16 @@ def _engine(settings: Settings, uuid: str, folder: Path, clock: Clock) -> Engine
     from iotistic.engines.docker import DockerEngine
 
     return DockerEngine.from_environment(uuid, os.environ)
+
+
+def _policy(settings: Settings) -> Policy:
+    value = settings.value
+    return Policy(
+        allow=value("POLICY_ALLOW"),
+        disk_floor_bytes=value("DISK_FLOOR_MB") * MIB,
+        image_budget_bytes=value("IMAGE_BUDGET_MB") * MIB,
+        memory_floor_bytes=value("MEMORY_FLOOR_MB") * MIB,
+    )
 
 
 def _provisioning_settings(settings: Settings) -> ProvisioningSettings:

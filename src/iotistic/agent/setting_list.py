@@ -208,6 +208,18 @@ SETTINGS: tuple[Setting, ...] = (
         about="Logins for registries, in the form of Docker's `config.json`.",
     ),
     Setting(
+        name="DISK_FLOOR_MB", parse=_integer(0, 10**7), default="256",
+        about="With less disk free nothing is pulled, and images that nobody needs go.",
+    ),
+    Setting(
+        name="IMAGE_BUDGET_MB", parse=_integer(0, 10**7), default="1024",
+        about="How much of images that nobody needs may stay, to go back to without a download.",
+    ),
+    Setting(
+        name="MEMORY_FLOOR_MB", parse=_integer(0, 10**6), default="32",
+        about="With less memory free nothing is pulled.",
+    ),
+    Setting(
         name="POLICY_ALLOW", parse=lambda text, name: parse_permissions(text, at=name), default="",
         local_only=True,
         about="What apps may do beyond the defaults: `bind-mounts`, `host-network`.",

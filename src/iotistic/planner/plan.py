@@ -107,10 +107,10 @@ def _of_no_app(
             yield gates.release_locks(lock.app_id, "there is no such app any more")
     if wanted.may_remove:
         try:
-            apps = (*aimed.apps, *wanted.apps, *wanted.good.values())
+            kept = (*aimed.apps, *wanted.apps, *wanted.good.values())
             found = [
-                *resources.remove_networks(apps, sight.resources, sight.containers),
-                *images.collect(apps, sight, policy),
+                *resources.remove_networks(aimed.apps, sight.resources, sight.containers),
+                *images.collect(kept, sight, policy),
             ]
         except NeedsResources:
             return

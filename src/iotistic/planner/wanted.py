@@ -188,7 +188,12 @@ def _rejection(app: AppTarget, policy: Policy) -> IotisticError | None:
 
 def _service(app: AppTarget, service: ServiceTarget, site: Site) -> WantedService:
     spec = service.spec
-    form = normalize.normal_form(spec, service_name=service.service_name, key=site.hash_key)
+    form = normalize.normal_form(
+        spec,
+        service_name=service.service_name,
+        key=site.hash_key,
+        secrets=dict(app.secrets),
+    )
     spec_hash = normalize.hash_of(form, site.hash_key)
     attached = normalize.attachments(spec)
     depends_on = service.depends_on

@@ -23,6 +23,7 @@ from iotistic.agent.logs import LogBook
 from iotistic.agent.provisioning import DeviceManager, ProvisioningSettings
 from iotistic.agent.reconciler.state_reconciler import StateReconciler
 from iotistic.agent.settings import Settings
+from iotistic.agent.runtime_folders import RuntimeFolders
 from iotistic.agent.store.store import Store
 from iotistic.agent.supervisor import Supervision
 from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals
@@ -193,6 +194,8 @@ async def device(
             clock=clock,
             log=log,
             policy=Policy(),
+            folders=RuntimeFolders(folder / "run", store.identity.uuid, clock, allow_disk=True),
+            runtime_dir=str(folder / "run"),
             interval_s=lambda: 30.0,
             on_change=snapshot_changed,
             may_act=lambda: True,

@@ -10,6 +10,7 @@ from typing import Any
 
 from iotistic.agent.logs import LogBook
 from iotistic.agent.reconciler import Snapshot, StateReconciler
+from iotistic.agent.runtime_folders import RuntimeFolders
 from iotistic.agent.store import Store
 from iotistic.engines.protocol import Engine
 from iotistic.engines.simulated import SimulatedEngine
@@ -107,6 +108,8 @@ async def running_device(
             clock=clock,
             log=book.logger(),
             policy=policy or Policy(),
+            folders=RuntimeFolders(folder / "run", store.identity.uuid, clock, allow_disk=True),
+            runtime_dir=str(folder / "run"),
             interval_s=lambda: 30.0,
             may_act=may_act,
             on_change=changed.set,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from iotistic.agent.reconciler.offer import TargetWentBack
-from iotistic.agent.reconciler.state_reconciler import EVENT_ECHOES_S
+from iotistic.agent.reconciler.wakes import EVENT_ECHOES_S
 from iotistic.agent.store.records import target_hash
 from iotistic.engines.simulated import Fault, FaultKind, SimulatedEngine
 from iotistic.model.errors import InvalidField

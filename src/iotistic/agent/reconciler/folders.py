@@ -35,28 +35,3 @@ class HostFolders(Protocol):
     async def remove_unused(self, keep: Collection[tuple[int, str]]) -> None:
         """Remove what belongs to other services than these (app id, key)."""
         ...
-
-
-class NoFolders:
-    """A host without such folders: nothing may need one."""
-
-    async def prepare(self, request: ContainerRequest, *, is_new: bool) -> None:
-        """Nothing to do."""
-
-    async def locks(self) -> tuple[Lock, ...]:
-        """None."""
-        return ()
-
-    async def handed_over(self) -> frozenset[tuple[int, str]]:
-        """None."""
-        return frozenset()
-
-    async def take(self, app_id: int) -> Lock | None:
-        """Always taken."""
-        return None
-
-    async def release(self, app_id: int) -> None:
-        """Nothing to do."""
-
-    async def remove_unused(self, keep: Collection[tuple[int, str]]) -> None:
-        """Nothing to do."""

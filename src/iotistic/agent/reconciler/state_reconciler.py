@@ -296,6 +296,10 @@ class StateReconciler:
                 self._log.warning("note not made", step=step.kind, code=error.code)
                 return False
         await self._aim.learn_good()
+        if any(step.kind is StepKind.COMMIT for step in notes):
+            # What only the release before needed may go now.
+            self._full_look = True
+            self.wake()
         return True
 
     async def _look(self, *, full: bool) -> World:
