@@ -92,10 +92,10 @@ def from_compose(
     for known in ("app_id", *OF_AN_APP):
         ours.raw(known)
     ours.warn_unknown()
-    name = app_name or fields.raw("name")
+    app_name = app_name or fields.raw("name")
     app: dict[str, Any] = {
         "appId": app_id,
-        "appName": name,
+        "appName": app_name,
         "services": [
             _service(str(service), value, service_ids or {}, fields)
             for service, value in services.items()
@@ -109,9 +109,14 @@ def from_compose(
     }
     fields.raw("version")  # of files of former days, which says nothing any more
     fields.warn_unknown()
-    if name is None:
+    if app_name is None:
         raise InvalidField("name", expected="a name for the app")
-    places = Places(app_id=app_id, services=tuple(str(service) for service in services))
+    names = [(service["serviceName"], service["serviceId"]) for service in app["services"]]
+    places = Places(
+        app_id=app_id,
+        services=tuple(name for name, _ in names),
+        numbered=frozenset(name for name, service_id in names if service_id != name),
+    )
     try:
         target = parse_target({"apps": {str(app_id): app}}, strict=strict)
     except InvalidField as error:

@@ -25,10 +25,14 @@ _OF_AN_APP = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """The way back from the paths of one app: `services` are their names, in their order."""
+    """The way back from the paths of one app.
+
+    `services` are their names, in their order; `numbered` those that say an id of their own.
+    """
 
     app_id: int
     services: tuple[str, ...]
+    numbered: frozenset[str] = frozenset()
 
     def moved(self, error: InvalidField) -> InvalidField:
         """The same error, about the document."""
@@ -46,7 +50,10 @@ class Places:
         if match is None or int(match[1]) >= len(self.services):
             return _renamed(rest, _OF_AN_APP)
         inner = rest[match.end() :]
-        at = join("services", self.services[int(match[1])])
+        name = self.services[int(match[1])]
+        at = join("services", name)
+        if inner == "serviceId" and name not in self.numbered:
+            return at  # its id is its name
         field = _renamed(inner, _OF_A_SERVICE).removeprefix("config.")
         return f"{at}.{field}" if field and field != "config" else at
 

@@ -12,6 +12,10 @@ from iotistic.compose.yaml_reader import resolved
 _WIDTH = 10_000
 # A reader of another version of YAML, or compose, may see a number in it.
 _LIKE_A_NUMBER = re.compile(r"[-+.]?[0-9][0-9a-fA-FxXoO_.:eE+-]*")
+# Some of these end a line for one reader and not for another, some cannot stand in a document.
+_UNUSUAL = re.compile(
+    r"[^\n\t -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
 _STRING = "tag:yaml.org,2002:str"
 
 
@@ -26,7 +30,9 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None
-    if "\n" in text and not any(line != line.rstrip() for line in text.split("\n")):
+    if _UNUSUAL.search(text):
+        style = '"'
+    elif "\n" in text and not any(line != line.rstrip() for line in text.split("\n")):
         style = "|"
     elif not isinstance(resolved(text), str) or _LIKE_A_NUMBER.fullmatch(text):
         style = "'"
