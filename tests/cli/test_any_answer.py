@@ -19,7 +19,7 @@ from tests.cli import answers
 from tests.cli.scripted_server import Answer, Asked, Script, tcp_server, unix_server
 from tests.cli.test_fleet_devices_keys import KEY, REPORT, device
 from tests.cli.test_fleet_target import saved
-from tests.cli.test_reset_identity_config import ENDPOINTS, PREVIEW, identity, setting
+from tests.cli.test_reset_identity_config import ENDPOINTS, PREVIEW, identity, sent, setting
 
 COMMANDS: dict[str, Any] = {
     "status": answers.status(),
@@ -39,7 +39,7 @@ COMMANDS: dict[str, Any] = {
     "provision status": answers.provisioning(),
     "deprovision -y": {"status": "deprovisioned", "uuid": answers.UUID, "cloudTold": False},
     "factory-reset -y --no-wait": {**PREVIEW, "status": "resetting"},
-    "config show": {"settings": [setting()], **ENDPOINTS},
+    "config show": {"settings": [setting()], "cloud": [sent()], **ENDPOINTS},
     "config get X": setting(),
     "config set X 1": {"settings": [setting()]},
     "config get-api": {"settings": [], **ENDPOINTS},

@@ -129,6 +129,42 @@ def test_settings_are_shown_with_their_source(iotctl: Iotctl, agent: Script) -> 
     )
 
 
+def sent(**changes: Any) -> dict[str, Any]:
+    return {
+        "key": "settings.targetStatePollIntervalMs",
+        "setting": "POLL_INTERVAL_MS",
+        "outcome": "applied",
+        "reason": None,
+        "message": None,
+        **changes,
+    }
+
+
+def test_what_the_cloud_sent_is_shown_with_what_came_of_it(iotctl: Iotctl, agent: Script) -> None:
+    odd = sent(
+        key="logging.level", outcome="rejected", reason="pinned", message="LOG_LEVEL is pinned"
+    )
+    agent.on(
+        "GET",
+        "/v1/config",
+        {"settings": [setting(source="cloud")], "cloud": [sent(), odd], **ENDPOINTS},
+    )
+
+    said = iotctl("config", "show")
+
+    assert said.out == lines(
+        "SETTING           VALUE  SOURCE  DEFAULT",
+        "POLL_INTERVAL_MS  5000   cloud   60000",
+        "",
+        "FROM THE CLOUD                      OUTCOME   WHY",
+        "settings.targetStatePollIntervalMs  applied   -",
+        "logging.level                       rejected  LOG_LEVEL is pinned",
+        "",
+        "cloud   https://new.example.com",
+        "before  https://old.example.com",
+    )
+
+
 def test_one_setting_is_printed_bare(iotctl: Iotctl, agent: Script) -> None:
     agent.on("GET", "/v1/config/POLL_INTERVAL_MS", setting())
 

@@ -196,7 +196,7 @@ async def device(
             policy=Policy(),
             folders=RuntimeFolders(folder / "run", store.identity.uuid, clock, allow_disk=True),
             runtime_dir=str(folder / "run"),
-            interval_s=lambda: 30.0,
+            interval_s=lambda: settings.value("RECONCILIATION_INTERVAL_MS") / 1000,
             on_change=snapshot_changed,
             may_act=lambda: True,
         )
