@@ -17,6 +17,19 @@ LABEL_SERVICE_NAME = "iotistic.service-name"
 LABEL_CONFIG_HASH = "iotistic.config-hash"
 LABEL_SPEC_FIELDS = "iotistic.spec-fields"
 LABEL_NAME = "iotistic.name"
+OUR_LABELS = frozenset(
+    {
+        LABEL_MANAGED,
+        LABEL_DEVICE,
+        LABEL_APP_ID,
+        LABEL_APP_NAME,
+        LABEL_SERVICE_ID,
+        LABEL_SERVICE_NAME,
+        LABEL_CONFIG_HASH,
+        LABEL_SPEC_FIELDS,
+        LABEL_NAME,
+    }
+)
 
 DEFAULT_NETWORK = "default"
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_.-]+")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from iotistic.engines.docker.mapping import create_body, endpoint
+from iotistic.engines.docker.fields.network import endpoint
+from iotistic.engines.docker.mapping import create_body
+from iotistic.model.container import ContainerRequest, HostFolder
+from iotistic.model.secret import Secret
 from iotistic.model.service import (
     Mount,
     MountKind,
@@ -22,8 +26,15 @@ UUID = "0f0e0d0c-0b0a-4908-8706-050403020100"
 UNLESS_STOPPED = {"RestartPolicy": {"Name": "unless-stopped"}}
 
 
+OLDEST, NEWER = (1, 41), (1, 44)
+
+
+def body_of(made: ContainerRequest, api: tuple[int, int] = OLDEST) -> dict[str, Any]:
+    return create_body(made, {}, api=api)
+
+
 def on_host(*bindings: PortBinding) -> dict[str, Any]:
-    body = create_body(request(UUID, ports=bindings), {})
+    body = body_of(request(UUID, ports=bindings))
     return {"ExposedPorts": body["ExposedPorts"], **body["HostConfig"]["PortBindings"]}
 
 
@@ -42,12 +53,11 @@ def on_host(*bindings: PortBinding) -> dict[str, Any]:
         ),
         param({"working_dir": "/srv"}, {"WorkingDir": "/srv"}, id="working folder"),
         param({"user": "1000:1000"}, {"User": "1000:1000"}, id="user"),
-        param({"user": ""}, {"User": ""}, id="user explicitly empty"),
         param({"hostname": "edge"}, {"Hostname": "edge"}, id="host name"),
     ],
 )
 def test_a_field_is_said_once_it_is_set(spec: dict[str, Any], expected: dict[str, Any]) -> None:
-    body = create_body(request(UUID, **spec), {})
+    body = body_of(request(UUID, **spec))
 
     assert body.pop("Labels")
     assert body.pop("HostConfig") == UNLESS_STOPPED
@@ -105,7 +115,7 @@ def test_a_field_is_said_once_it_is_set(spec: dict[str, Any], expected: dict[str
     ],
 )
 def test_what_concerns_the_host(spec: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert create_body(request(UUID, **spec), {})["HostConfig"] == expected
+    assert body_of(request(UUID, **spec))["HostConfig"] == expected
 
 
 def test_ports_are_exposed_and_bound() -> None:
@@ -126,15 +136,70 @@ def test_ports_are_exposed_and_bound() -> None:
 def test_only_the_first_network_is_joined_at_creation() -> None:
     made = request(UUID, networks=("1_a", "1_b"))
 
-    body = create_body(made, {})
+    body = body_of(made)
 
     assert body["NetworkingConfig"] == {"EndpointsConfig": {"1_a": {"Aliases": ["web"]}}}
     assert endpoint(made, 1) == {"Aliases": ["web"]}
 
 
 def test_our_own_labels_win() -> None:
-    body = create_body(request(UUID), {"iotistic.device": "mine", "extra": "1"})
+    body = create_body(request(UUID), {"iotistic.device": "mine", "extra": "1"}, api=OLDEST)
 
     assert body["Labels"]["iotistic.device"] == "mine"
     assert body["Labels"]["iotistic.service-name"] == "web"
     assert body["Labels"]["extra"] == "1"
+
+
+def test_what_the_agent_adds_is_made_too() -> None:
+    folder = HostFolder(source="/run/x/key", target="/run/secrets/key", read_only=True)
+    made = replace(
+        request(UUID, environment={"A": "1"}),
+        secret_environment=(("KEY", Secret("s3cret")),),
+        folders=(folder,),
+    )
+
+    body = body_of(made)
+
+    assert body["Env"] == ["A=1", "KEY=s3cret"]
+    assert body["HostConfig"]["Mounts"] == [
+        {
+            "Type": "bind",
+            "Source": "/run/x/key",
+            "Target": "/run/secrets/key",
+            "ReadOnly": True,
+        }
+    ]
+
+
+def test_a_shared_network_is_said_as_the_engine_takes_it() -> None:
+    made = replace(request(UUID, network_mode="service:db"), network_mode="container:c9")
+
+    body = body_of(made)
+
+    assert body["HostConfig"]["NetworkMode"] == "container:c9"
+    assert "NetworkingConfig" not in body
+
+
+@pytest.mark.parametrize(
+    ("networks", "mode", "network"),
+    [param(("1_a", "1_b"), None, "1_a", id="of the first network"), ((), "bridge", "bridge")],
+)
+def test_a_hardware_address_moves_to_the_network_in_newer_engines(
+    networks: tuple[str, ...], mode: str | None, network: str
+) -> None:
+    address = "02:42:0a:00:00:02"
+    made = request(UUID, networks=networks, network_mode=mode, mac_address=address)
+
+    older, newer = body_of(made), body_of(made, NEWER)
+
+    assert older["MacAddress"] == address
+    assert "MacAddress" not in newer
+    joined = newer["NetworkingConfig"]["EndpointsConfig"][network]
+    assert joined["MacAddress"] == address
+
+
+def test_an_entrypoint_in_place_of_one_that_is_not_said() -> None:
+    silent, says = request(UUID, command=()), request(UUID, command=(), entrypoint=("/own",))
+
+    assert create_body(silent, {}, api=OLDEST, entrypoint=("/image",))["Entrypoint"] == ["/image"]
+    assert create_body(says, {}, api=OLDEST, entrypoint=("/image",))["Entrypoint"] == ["/own"]

@@ -7,8 +7,13 @@
     errors       what the engine's sentences mean to us
     listing      its listings -> observations
     mapping      ContainerRequest -> the body of a create call (pure)
+    fields/      each field of a service: how it is written, how it is read back (pure)
+    document     the engine's JSON about one container
+    inspection   that JSON -> what the container was made with, in the target's words (pure)
+    capabilities which fields an older engine does not know, and so are refused there
     creation     making a container, or adopting what an interrupted call left
-    lifecycle    start, stop, restart, pause, unpause, remove
+    lifecycle    start, stop, restart, pause, unpause, rename, remove
+    images       removing images, and the room for them
     objects      networks and volumes
     pull         progress, and the errors inside the stream
     logs, events streams

@@ -17,7 +17,8 @@ from iotistic.model.errors import EngineUnavailable
 
 T = TypeVar("T")
 
-API_FLOOR = (1, 41)
+Version = tuple[int, int]
+API_FLOOR: Version = (1, 41)
 BODY_BYTES_MAX = 64 * 1024 * 1024
 _CONNECT_S = 10.0
 _REFUSAL_BYTES_MAX = 64 * 1024
@@ -46,7 +47,10 @@ class Connection:
         self._host = host
         # Over a Unix socket there is no host to name, but HTTP wants one.
         self._address = "http://localhost" if host.url.startswith("unix:") else host.url
-        self._spoken = _text(API_FLOOR)
+        self.spoken = API_FLOOR
+        """The version of the API that is spoken; known for sure once something was asked."""
+        self.newest = API_FLOOR
+        """The newest version that the engine knows."""
         self._session: aiohttp.ClientSession | None = None
         self._info: EngineInfo | None = None
 
@@ -65,7 +69,7 @@ class Connection:
         """Agree on a version with the engine, once; returns which engine it is."""
         if self._info is not None and not again:
             return self._info
-        content = await self._fetch("GET", "version", within_s=15.0, versioned=False)
+        content = await self._fetch("GET", "version", within_s=15.0, api=None)
         found = decode(content, _Version, what="its version")
         newest, oldest = _version(found.ApiVersion), _version(found.MinAPIVersion)
         if newest < API_FLOOR:
@@ -73,8 +77,10 @@ class Connection:
                 f"the engine speaks API {found.ApiVersion}, and 1.41 is the oldest we know",
                 remedy="update Docker to 20.10 or newer",
             )
-        self._spoken = _text(max(API_FLOOR, oldest))
-        self._info = EngineInfo(kind="docker", version=found.Version, api_version=self._spoken)
+        self.spoken, self.newest = max(API_FLOOR, oldest), newest
+        self._info = EngineInfo(
+            kind="docker", version=found.Version, api_version=_text(self.spoken)
+        )
         return self._info
 
     async def fetch(
@@ -85,10 +91,13 @@ class Connection:
         within_s: float,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        api: Version | None = None,
     ) -> bytes:
-        """One request, answered whole within `within_s` seconds."""
+        """One request, answered whole within `within_s` seconds; in the version `api`, if given."""
         await self.negotiate()
-        return await self._fetch(method, path, within_s=within_s, params=params, body=body)
+        return await self._fetch(
+            method, path, within_s=within_s, params=params, body=body, api=api or self.spoken
+        )
 
     async def _fetch(
         self,
@@ -98,10 +107,10 @@ class Connection:
         within_s: float,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        versioned: bool = True,
+        api: Version | None,
     ) -> bytes:
         async with _deadline(within_s, method, path):
-            response = await self._open(method, path, params=params, body=body, versioned=versioned)
+            response = await self._open(method, path, params=params, body=body, api=api)
             try:
                 return await _read_all(response, path, BODY_BYTES_MAX)
             finally:
@@ -120,7 +129,9 @@ class Connection:
         """One request whose answer is read as it comes; `within_s` is for its beginning."""
         await self.negotiate()
         async with _deadline(within_s, method, path):
-            response = await self._open(method, path, params=params, headers=headers)
+            response = await self._open(
+                method, path, params=params, headers=headers, api=self.spoken
+            )
         try:
             yield response
         except aiohttp.ClientError as error:
@@ -138,9 +149,9 @@ class Connection:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        versioned: bool = True,
+        api: Version | None,
     ) -> aiohttp.ClientResponse:
-        prefix = f"{self._address}/v{self._spoken}" if versioned else self._address
+        prefix = f"{self._address}/v{_text(api)}" if api else self._address
         try:
             response = await self._connected().request(
                 method,
@@ -235,7 +246,7 @@ async def _read_all(response: aiohttp.ClientResponse, path: str, bytes_max: int)
     return bytes(parts)
 
 
-def _version(text: str) -> tuple[int, int]:
+def _version(text: str) -> Version:
     major, _, minor = text.partition(".")
     try:
         return int(major), int(minor)
@@ -243,5 +254,5 @@ def _version(text: str) -> tuple[int, int]:
         raise EngineUnavailable(f"the engine names an odd API version: {one_line(text)}") from error
 
 
-def _text(version: tuple[int, int]) -> str:
+def _text(version: Version) -> str:
     return f"{version[0]}.{version[1]}"

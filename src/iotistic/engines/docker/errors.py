@@ -11,6 +11,8 @@ import re
 from iotistic.model.errors import Conflict, EngineUnavailable, IotisticError, NotFound, Refused
 
 _TEXT_LENGTH_MAX = 300
+CUT = "…"
+"""At the end of a text that was cut off."""
 _PORT = re.compile(r"(?:for|listen \w+) (?P<ip>\S*):(?P<port>[0-9]{1,5})(?: failed)?:? ")
 _RETRY_AFTER = re.compile(r"retry-after:\s*(?P<value>[0-9.]+)\s*(?P<unit>ms|s|m|h)?", re.IGNORECASE)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -48,7 +50,7 @@ class EngineAnswer(Exception):
 def one_line(text: str) -> str:
     """An engine's sentence on one line, of bounded length."""
     line = " ".join(text.split())
-    return line if len(line) <= _TEXT_LENGTH_MAX else line[: _TEXT_LENGTH_MAX - 1] + "…"
+    return line if len(line) <= _TEXT_LENGTH_MAX else line[: _TEXT_LENGTH_MAX - 1] + CUT
 
 
 def general(answer: EngineAnswer, what: str) -> IotisticError:

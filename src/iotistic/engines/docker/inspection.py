@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from iotistic.engines.docker.connection import decode
+from iotistic.engines.docker.document import Document
+from iotistic.engines.docker.fields import (
+    hardware,
+    network,
+    process,
+    resources,
+    security,
+    storage,
+)
 from iotistic.model.container import ContainerRequest
-from iotistic.model.image import parse_image
+from iotistic.model.errors import EngineUnavailable, InvalidField
+from iotistic.model.image import ImageRef, parse_image
 from iotistic.model.observation import Inspected
-from iotistic.model.secret import Secret
 from iotistic.model.service import ServiceSpec
 
-
-class _State(msgspec.Struct):
-    StartedAt: str = ""
-
-
-class _Config(msgspec.Struct):
-    Image: str
-    Cmd: list[str] | None = None
-    Env: list[str] | None = None
-
-
-class _Document(msgspec.Struct):
-    Id: str
-    State: _State
-    Config: _Config
-    RestartCount: int = 0
+_FIELDS = (process, resources, security, hardware, network, storage)
 
 
 def read_inspected(content: bytes, request: ContainerRequest) -> Inspected:
-    """Read `/containers/ID/json`."""
-    found = decode(content, _Document, what="a container")
-    pairs = (variable.partition("=")[::2] for variable in found.Config.Env or ())
+    """Read `/containers/ID/json`; raises EngineUnavailable for what is no such answer."""
+    found = decode(content, Document, what="a container")
+    try:
+        spec = ServiceSpec(image=_image(found, request))
+        for field in _FIELDS:
+            spec = field.read(spec, found, request)
+    except (ValueError, InvalidField) as error:
+        raise EngineUnavailable("the engine's answer about a container cannot be read") from error
     return Inspected(
         container_id=found.Id,
-        spec=ServiceSpec(
-            image=parse_image(found.Config.Image, at="Config.Image"),
-            command=None if found.Config.Cmd is None else tuple(found.Config.Cmd),
-            environment=tuple((name, Secret(value)) for name, value in sorted(pairs)),
-            restart=request.spec.restart,
-        ),
+        spec=spec,
         started_at=found.State.StartedAt,
         restart_count=found.RestartCount,
+    )
+
+
+def _image(found: Document, request: ContainerRequest) -> ImageRef:
+    wanted = request.spec.image
+    return (
+        wanted
+        if found.Config.Image == wanted.familiar
+        else parse_image(found.Config.Image, at="Config.Image")
     )
