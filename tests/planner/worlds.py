@@ -26,7 +26,7 @@ def services(
 ) -> list[dict[str, Any]]:
     """Up to four services with differing images, states and resources."""
     chosen = draw(st.lists(st.sampled_from(names), unique=True, max_size=4))
-    return [
+    found = [
         {
             "serviceId": name,
             "serviceName": name,
@@ -43,6 +43,11 @@ def services(
         }
         for name in chosen
     ]
+    for one in found:
+        if one["state"] == "paused":
+            # Whether a one-shot is paused or ends first is a matter of luck.
+            one["config"]["restart"] = "always"
+    return found
 
 
 @st.composite

@@ -12,11 +12,12 @@ from typing import Any
 
 from iotistic.model.errors import MASK
 from iotistic.model.image import ImageRef
-from iotistic.model.service import Mount, RestartName, ServiceSpec, Tmpfs
+from iotistic.model.service import Mount, RestartName, SecretUse, ServiceSpec, Tmpfs
 from iotistic.planner.fields import (
     ENVIRONMENT,
     FIELDS,
     NETWORKS,
+    SECRETS,
     Field,
     Rule,
     attachments,
@@ -52,7 +53,8 @@ def drift(
             if born is not None:
                 if now is None:
                     now = short_hashes(normal_form(found, service_name=service_name, key=key))
-                name = f"{field.name}.{part}" if field is ENVIRONMENT else field.name
+                by_name = field in (ENVIRONMENT, SECRETS)
+                name = f"{field.name}.{part}" if by_name else field.name
                 if born.get(name) == now.get(name):
                     continue
             differences.append(_difference(field, part, here, there))
@@ -61,12 +63,10 @@ def drift(
 
 def _difference(field: Field, part: str, wanted: Any, found: Any) -> Difference:
     name = f"{field.name}.{part}" if part else field.name
-    if field.rule is Rule.DRIVER and part:
-        wanted, found = MASK, "nothing" if found is None else MASK
-    if field is ENVIRONMENT:
-        found = "nothing" if found is None else MASK
-        return Difference(field=name, wanted=MASK, found=found)
-    return Difference(field=name, wanted=shown(name, wanted), found=shown(name, found))
+    if field is ENVIRONMENT or (field.rule is Rule.DRIVER and part):
+        wanted, found = MASK, None if found is None else MASK
+    # Under the field's own name, since a part's may be that of a masked one.
+    return Difference(field=name, wanted=shown(field.name, wanted), found=shown(field.name, found))
 
 
 def _compared(field: Field, wanted: ServiceSpec, found: ServiceSpec) -> Iterator[_Finding]:
@@ -183,6 +183,12 @@ def _driver(here: Any, there: Any) -> Iterator[_Finding]:
     yield from _each_name(here.options, there.options if there is not None else ())
 
 
+def _each_use(here: tuple[SecretUse, ...], there: tuple[SecretUse, ...]) -> Iterator[_Finding]:
+    for use in here:
+        if use not in there:
+            yield use.source, use.environment or use.target, None
+
+
 def _never(_: Any, __: Any) -> Iterator[_Finding]:
     return iter(())
 
@@ -227,5 +233,6 @@ _COMPARE: Mapping[Rule, _Compare] = {
     Rule.RESTART: _restart,
     Rule.NETWORK_MODE: _network_mode,
     Rule.DRIVER: _driver,
+    Rule.EACH_USE: _each_use,
     Rule.NEVER: _never,
 }

@@ -36,6 +36,7 @@ class Rule(StrEnum):
     RESTART = "equal, also when not set"
     NETWORK_MODE = "equal; the container behind `service:` by its id, `container:` by the hash only"
     DRIVER = "the driver if set, each option that the target has"
+    EACH_USE = "each use that the target has; the values by the hash only"
     NEVER = "by the hash only"
 
 
@@ -196,9 +197,7 @@ def _nothing(_: ServiceSpec) -> None:
 
 
 ENVIRONMENT = Field(name="environment", attribute="environment", rule=Rule.EACH_NAME, form=_nothing)
-SECRETS = Field(
-    name="secrets", attribute="secrets", rule=Rule.NEVER, form=_nothing, echo=Echo.NEVER
-)
+SECRETS = Field(name="secrets", attribute="secrets", rule=Rule.EACH_USE, form=_nothing)
 NETWORKS = Field(
     name="networks",
     attribute="networks",

@@ -50,27 +50,12 @@ def may_refresh(service: WantedService, app: WantedApp, sight: Sight) -> bool:
     failed = sight.attempt(subject_of(service.image), StepKind.PULL)
     if failed is not None:
         return False  # the registry does not answer, and what is here will do
-    return not _is_pulled_for(service, app, sight)
-
-
-def _is_pulled_for(service: WantedService, app: WantedApp, sight: Sight) -> bool:
-    return any(
-        (p.app_id, p.reference, p.release_hash) == (app.app_id, service.image, app.release_hash)
-        for p in sight.world.pulled
-    )
+    return pinned_id(service, app, sight) is None
 
 
 def pinned_id(service: WantedService, app: WantedApp, sight: Sight) -> str | None:
     """The image id that the service's reference had when it was pulled for this release."""
-    return next(
-        (
-            p.image_id
-            for p in sight.world.pulled
-            if (p.app_id, p.reference, p.release_hash)
-            == (app.app_id, service.image, app.release_hash)
-        ),
-        None,
-    )
+    return sight.pins.get((app.app_id, service.image, app.release_hash))
 
 
 def first_for(service: WantedService, app: WantedApp, sight: Sight) -> Step:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from iotistic.model.observation import Container
@@ -126,18 +127,19 @@ def stops_in_order(
     `found` by service key; `active` are the names of services that have an active container.
     """
     stopping = {s.name for s in app.services if _may_stop(found.get(s.key)) and s.name in active}
+    dependents: dict[str, set[str]] = defaultdict(set)
+    for service in app.services:
+        if service.name in stopping:
+            for dependency in service.depends_on:
+                dependents[dependency.service].add(service.name)
     for service in app.services:
         if not _is_stop(found.get(service.key)):
             continue
-        first = sorted(_dependents(app.services, service.name) & stopping)
+        first = sorted(dependents.get(service.name, ()))
         if first:
             found[service.key] = wait(
                 service, WaitReason.DEPENDENTS_FIRST, f"stops after {', '.join(first[:5])}"
             )
-
-
-def _dependents(services: Iterable[WantedService], name: str) -> set[str]:
-    return {s.name for s in services if any(d.service == name for d in s.depends_on)}
 
 
 def _may_stop(found: Step | Wait | None) -> bool:

@@ -92,6 +92,11 @@ class Sight:
             for reference in image.references
         }
 
+    @cached_property
+    def pins(self) -> Mapping[tuple[int, str, str], str]:
+        """The image id that a reference had, by app, reference and release it was pulled for."""
+        return {(p.app_id, p.reference, p.release_hash): p.image_id for p in self.world.pulled}
+
     @property
     def seen_resources(self) -> Resources | None:
         """What was seen in this round or an earlier one."""
