@@ -199,6 +199,7 @@ class DeviceAgent:
                 supervision=running.supervision,
                 clock=clock,
                 log=self._log,
+                policy=_policy(settings),
             ),
             port=settings.value("DEVICE_API_PORT"),
         )

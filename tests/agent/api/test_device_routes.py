@@ -35,12 +35,18 @@ async def test_status_tells_all_of_one_screen(api: Served) -> None:
     }
     assert found["target"]["version"] == 1
     assert found["settled"] is True
+    release = found["apps"][0]["release"]
+    assert release
     assert found["apps"] == [
         {
             "appId": SHOP,
             "appName": "shop",
             "verdict": "settled",
+            "meaning": "everything is as the target wants it",
             "reason": "",
+            "remedy": None,
+            "release": release,
+            "phase": "done",
             "servicesSettled": 1,
             "servicesTotal": 1,
         }

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from iotistic.agent.api.locks import SOMEBODY, note
 from iotistic.agent.api.ports import Reconciler
 from iotistic.agent.api.rooms import Rooms
 from iotistic.agent.api.rows import Facts, ServiceRow
 from iotistic.agent.api.views import Json, is_settled, stop_of
+from iotistic.agent.store.records import JournalEntry, JournalEvent
 from iotistic.model.errors import Conflict
 from iotistic.model.words import RunState
 from iotistic.planner.order import ACTIVE
@@ -68,9 +70,10 @@ def actable(rows: Sequence[ServiceRow], act: Act, *, what: str) -> tuple[Service
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """Stores what a person asked for. All that it does may be done twice."""
+    """Stores what a person asked for, and notes who it was. All that it does may be done twice."""
 
     rooms: Rooms
+    person: str = SOMEBODY
 
     async def stop(self, rows: Sequence[ServiceRow], *, until_release: bool) -> None:
         """The services stay stopped until the target changes them, or until a start."""
@@ -88,11 +91,14 @@ class Wishes:
                     )
                 )
         await self._withdraw(rows, (IntentKind.RESTART,))
+        until = "release" if until_release else "forever"
+        await self._note(JournalEvent.STOPPED_BY_PERSON, rows, until=until)
 
     async def start(self, rows: Sequence[ServiceRow]) -> None:
         """A stop by hand ends, and what failed is tried again at once."""
         await self._withdraw(rows, (IntentKind.STOP,))
         await self._forget(rows)
+        await self._note(JournalEvent.STARTED_BY_PERSON, rows)
 
     async def restart(self, rows: Sequence[ServiceRow]) -> None:
         """Once more from the start. Raises EngineUnavailable before anything is stored."""
@@ -102,6 +108,7 @@ class Wishes:
             await self._reconciler.intend(wish)
         await self._withdraw(rows, (IntentKind.STOP,))
         await self._forget(rows)
+        await self._note(JournalEvent.RESTARTED_BY_PERSON, rows)
 
     async def purge(self, app_id: int) -> None:
         """Containers and volumes of the app go, then what is wanted is made anew."""
@@ -113,6 +120,31 @@ class Wishes:
                 at_ms=self.rooms.clock.wall_ms(),
             )
         )
+        entry = JournalEntry(
+            at_ms=self.rooms.clock.wall_ms(),
+            app_id=app_id,
+            event=JournalEvent.PURGED_BY_PERSON,
+            detail={"by": self.person},
+        )
+        await note(self.rooms, entry)
+
+    async def _note(
+        self, event: JournalEvent, rows: Sequence[ServiceRow], *, until: str | None = None
+    ) -> None:
+        at_ms = self.rooms.clock.wall_ms()
+        detail = {"by": self.person} | ({} if until is None else {"until": until})
+        entries = (
+            JournalEntry(
+                at_ms=at_ms,
+                app_id=row.app_id,
+                event=event,
+                service_id=str(row.service_id),
+                service_name=row.service_name,
+                detail=detail,
+            )
+            for row in rows
+        )
+        await note(self.rooms, *entries)
 
     @property
     def _reconciler(self) -> Reconciler:

@@ -17,6 +17,8 @@ from iotistic.agent.api.access import RequestLimit, tcp_guard
 from iotistic.agent.api.config_routes import ConfigRoutes
 from iotistic.agent.api.database_routes import DatabaseRoutes
 from iotistic.agent.api.device_routes import DeviceRoutes
+from iotistic.agent.api.lock_routes import LockRoutes
+from iotistic.agent.api.plan_routes import PlanRoutes
 from iotistic.agent.api.provisioning_routes import ProvisioningRoutes
 from iotistic.agent.api.replies import telling_errors
 from iotistic.agent.api.rooms import Rooms
@@ -64,6 +66,8 @@ class DeviceAPI:
             ConfigRoutes(rooms),
             ServiceRoutes(rooms, self._streams),
             StateRoutes(rooms),
+            PlanRoutes(rooms),
+            LockRoutes(rooms),
             DatabaseRoutes(rooms),
         )
         self._routes = [route for group in routes for route in group.routes()]

@@ -11,14 +11,15 @@ from iotistic.agent.provisioning.factory_reset import ResetPlan
 from iotistic.agent.provisioning.status import ProvisioningStatus
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.settings import SettingRow
-from iotistic.agent.store.records import Finding, Identity, StoredTarget
+from iotistic.agent.store.records import Finding, Identity, JournalEntry, StoredTarget
 from iotistic.agent.supervisor import ServiceHealth
 from iotistic.agent.sync import SyncOutcome, SyncStatus
 from iotistic.engines.protocol import ContainerLogLine, EngineInfo
 from iotistic.model.observation import Resources
+from iotistic.planner.foresight import Foreseen
 from iotistic.planner.step import Plan
 from iotistic.planner.wanted import Wanted
-from iotistic.planner.world import Intent, Subject
+from iotistic.planner.world import Intent, Lock, LockOwner, Subject, World
 
 
 class AgentProcess(Protocol):
@@ -77,6 +78,17 @@ class Reconciler(Protocol):
         """Try again at once what is waiting after failures."""
         ...
 
+    async def retry(self, app_id: int) -> None:
+        """Try a release again that was taken back, and whatever failed of the app."""
+        ...
+
+    async def foresee(self, document: Any = None) -> tuple[World, Wanted, Foreseen]:
+        """What would happen, by the target held now or by one that is not applied.
+
+        Changes nothing. Raises InvalidField or EngineUnavailable.
+        """
+        ...
+
 
 class Engine(Protocol):
     """What the API may ask of the engine: to look and to listen, never to change anything."""
@@ -100,8 +112,48 @@ class Engine(Protocol):
         ...
 
 
+class Journal(Protocol):
+    """What was done to apps and why."""
+
+    async def add(self, entries: Sequence[JournalEntry]) -> None:
+        """Write entries, all or none."""
+        ...
+
+    async def of(
+        self, app_id: int, service_id: str | None = None, *, limit: int = 200
+    ) -> tuple[JournalEntry, ...]:
+        """The newest of an app, newest first; with a service those about it and about the app."""
+        ...
+
+
+class Locks(Protocol):
+    """The locks of persons and of the agent."""
+
+    async def all(self) -> tuple[Lock, ...]:
+        """Those in force."""
+        ...
+
+    async def save(self, lock: Lock) -> None:
+        """Insert or replace by (app, owner)."""
+        ...
+
+    async def remove(self, app_id: int, owner: LockOwner) -> None:
+        """Let go of a lock, if there is one."""
+        ...
+
+
 class Store(Protocol):
     """What the API asks of the store."""
+
+    @property
+    def journal(self) -> Journal:
+        """What was done and why."""
+        ...
+
+    @property
+    def locks(self) -> Locks:
+        """What holds changes of apps off."""
+        ...
 
     @property
     def identity(self) -> Identity:

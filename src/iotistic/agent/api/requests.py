@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
@@ -19,27 +20,32 @@ CHUNK_TIMEOUT_S = 30.0
 _NUMBER_LENGTH_MAX = 16
 
 
-async def read_fields(request: web.Request) -> Fields:
+async def read_fields(request: web.Request, *, bytes_max: int = BODY_BYTES_MAX) -> Fields:
     """The JSON object of a body, `{}` when there is none."""
+    return Fields(await read_object(request, bytes_max=bytes_max), "")
+
+
+async def read_object(request: web.Request, *, bytes_max: int = BODY_BYTES_MAX) -> dict[str, Any]:
+    """The same as it came."""
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in _chunks(request, bytes_max=BODY_BYTES_MAX):
+            async for chunk in _chunks(request, bytes_max=bytes_max):
                 data += chunk
     except TimeoutError as error:
         raise _too_slow() from error
     if not data.strip():
-        return Fields({}, "")
+        return {}
     if request.content_type != "application/json":
         raise _bad_json("the body is not said to be JSON")
     try:
-        value = decode_json(bytes(data), bytes_max=BODY_BYTES_MAX)
+        value = decode_json(bytes(data), bytes_max=bytes_max)
     except InvalidField as error:
         # Told without what was found: what is half a JSON may hold a whole key.
         raise _bad_json("the body is not JSON, or nested too deeply") from error
     if not isinstance(value, dict):
         raise _bad_json("the body is not a JSON object")
-    return Fields(value, "")
+    return value
 
 
 async def read_file(request: web.Request, *, bytes_max: int) -> AsyncIterator[bytes]:

@@ -9,6 +9,7 @@ from iotistic.agent.api.rows import Facts
 from iotistic.agent.clock import Clock
 from iotistic.agent.logs import AgentLogger
 from iotistic.model.errors import IotisticError
+from iotistic.planner.policy import Policy
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Rooms:
     supervision: ports.Supervision
     clock: Clock
     log: AgentLogger
+    policy: Policy = field(default_factory=Policy)
     listening: Listening = field(default_factory=Listening)
 
     def facts(self) -> Facts:

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from iotistic.agent.api.acts import Act, Wishes, actable, check_allowed, wait_for
+from iotistic.agent.api.locks import check_unlocked, holder_in, locks_now
 from iotistic.agent.api.replies import json_reply, text_reply
 from iotistic.agent.api.requests import (
     optional_query_integer,
@@ -151,17 +152,21 @@ class ServiceRoutes:
 
     async def restart_app(self, request: web.Request) -> web.Response:
         """Restart an app; for older clients, who wait for nothing."""
-        app = self._app_in(await read_fields(request))
+        fields = await read_fields(request)
+        app = self._app_in(fields)
         check_allowed(self._rooms.facts(), app.app_id)
         rows = actable(app.services, Act.RESTART, what=f"app {app.app_id}")
-        await Wishes(self._rooms).restart(rows)
+        person = await self._permitted(app.app_id, fields)
+        await Wishes(self._rooms, person).restart(rows)
         return text_reply("OK")
 
     async def purge_app(self, request: web.Request) -> web.Response:
         """Purge an app; for older clients, who wait for nothing."""
-        app_id = _body_app_id(await read_fields(request))
+        fields = await read_fields(request)
+        app_id = _body_app_id(fields)
         await self._check_purgeable(app_id)
-        await Wishes(self._rooms).purge(app_id)
+        person = await self._permitted(app_id, fields)
+        await Wishes(self._rooms, person).purge(app_id)
         return text_reply("OK")
 
     async def _act(
@@ -171,7 +176,7 @@ class ServiceRoutes:
         until = fields.choice("until", Until, default=Until.RELEASE)
         check_allowed(self._rooms.facts(), app_id)
         able = actable(rows, act, what=what)
-        wishes = Wishes(self._rooms)
+        wishes = Wishes(self._rooms, await self._permitted(app_id, fields))
         match act:
             case Act.STOP:
                 await wishes.stop(able, until_release=until is Until.RELEASE)
@@ -184,7 +189,8 @@ class ServiceRoutes:
     async def _purge(self, app_id: int, fields: Fields) -> web.Response:
         wait_s = _wait_s(fields)
         await self._check_purgeable(app_id)
-        await Wishes(self._rooms).purge(app_id)
+        person = await self._permitted(app_id, fields)
+        await Wishes(self._rooms, person).purge(app_id)
         apps = {app.app_id: app for app in self._rooms.facts().apps}
         rows = apps[app_id].services if app_id in apps else ()
         able = actable(rows, Act.PURGE, what=f"app {app_id}")
@@ -196,6 +202,14 @@ class ServiceRoutes:
         subjects = [row.subject for row in rows]
         done, body = await wait_for(act, app_id, subjects, self._rooms, wait_s=wait_s)
         return json_reply(body, status=200 if done else 202)
+
+    async def _permitted(self, app_id: int, fields: Fields) -> str:
+        """Who asks; raises AppLocked while somebody else holds changes off, unless by force."""
+        holder = holder_in(fields)
+        if not fields.boolean("force", default=False):
+            locks = await locks_now(self._rooms, app_id)
+            check_unlocked(self._rooms, locks, holder=holder)
+        return holder
 
     async def _check_purgeable(self, app_id: int) -> None:
         facts = self._rooms.facts()

@@ -132,6 +132,7 @@ class JournalEvent(StrEnum):
     STOPPED_BY_PERSON = "stopped-by-person"
     STARTED_BY_PERSON = "started-by-person"
     RESTARTED_BY_PERSON = "restarted-by-person"
+    PURGED_BY_PERSON = "purged-by-person"
     TARGET_ACCEPTED = "target-accepted"
 
 
