@@ -14,40 +14,11 @@ from iotistic.agent.logs.redaction import (
     STACK_LENGTH_MAX,
     TEXT_LENGTH_MAX,
     Redactor,
-    is_secret_name,
     masked,
 )
 from iotistic.model.secret import Secret
 
 SECRET = "hunter2-and-more"
-
-
-@pytest.mark.parametrize(
-    ("name", "secret"),
-    [
-        ("password", True),
-        ("mqttPassword", True),
-        ("MQTT_PASSWORD", True),
-        ("provisioningApiKey", True),
-        ("apiKey", True),
-        ("API_KEY", True),
-        ("hash_key", True),
-        ("key", True),
-        ("X-Device-API-Key", True),
-        ("authorization", True),
-        ("api_token", True),
-        ("clientSecret", True),
-        ("public_key", False),
-        ("keyId", False),
-        ("keys", False),
-        ("service", False),
-        ("component", False),
-        ("monkey", False),
-        ("", False),
-    ],
-)
-def test_which_names_sound_secret(name: str, secret: bool) -> None:
-    assert is_secret_name(name) is secret
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from iotistic.agent.api.views import (
     verdict_json,
     verdict_of,
 )
-from iotistic.agent.logs.redaction import masked
 from iotistic.agent.store.records import StoredTarget
 from iotistic.model.meanings import remedy_of_wait
+from iotistic.model.target_secrets import hidden
 from iotistic.planner import normalize
 from iotistic.planner.compare import is_made_for, speaks_another_version
 from iotistic.planner.step import Difference, Step, Wait
@@ -148,10 +148,10 @@ def difference_json(difference: Difference) -> Json:
 
 
 def target_json(target: StoredTarget) -> Json:
-    """The target as it was accepted, environment values and what sounds secret masked."""
+    """The target as it was accepted, its secrets masked."""
     return {
-        "apps": masked(target.apps),
-        "config": masked(target.config),
+        "apps": hidden(target.apps),
+        "config": hidden(target.config),
         "version": target.version,
         "target_epoch": target.epoch,
     }

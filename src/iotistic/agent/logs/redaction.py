@@ -16,6 +16,7 @@ from typing import Any
 
 from iotistic.model.errors import MASK, IotisticError
 from iotistic.model.secret import Secret
+from iotistic.model.secret_names import is_secret_name
 
 SECRET_LENGTH_MIN = 6
 SECRETS_MAX = 1000
@@ -25,25 +26,6 @@ ITEMS_MAX = 50
 DEPTH_MAX = 5
 _ENVIRONMENT = frozenset({"environment", "env"})
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_SECRET_WORDS = frozenset(
-    [
-        "password",
-        "passwd",
-        "passphrase",
-        "secret",
-        "secrets",
-        "token",
-        "tokens",
-        "authorization",
-        "cookie",
-        "credentials",
-        "challenge",
-    ]
-)
-_KEY_KINDS = frozenset(
-    ["api", "device", "private", "provisioning", "hash", "access", "auth", "secret", "master"]
-)
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(bearer)\s+[\w+/=.~-]{16,}"), rf"\1 {MASK}"),
     (
@@ -189,15 +171,6 @@ def _is_secret(name: str, value: object) -> bool:
     ):
         return False
     return is_secret_name(name)
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a field of this name sounds as if its value must not be shown."""
-    words = [word.lower() for word in _WORD.findall(name[:200])]
-    if not _SECRET_WORDS.isdisjoint(words) or "".join(words) == "key":
-        return True
-    joined = "".join(words)
-    return any(joined.endswith(kind + "key") for kind in _KEY_KINDS)
 
 
 def _said(value: object) -> str:
