@@ -65,7 +65,7 @@ def _difference(field: Field, part: str, wanted: Any, found: Any) -> Difference:
     name = f"{field.name}.{part}" if part else field.name
     if field is ENVIRONMENT or (field.rule is Rule.DRIVER and part):
         wanted, found = MASK, None if found is None else MASK
-    # Under the field's own name, since a part's may be that of a masked one.
+    # Under the field's own name: where a secret is to be found is none itself.
     return Difference(field=name, wanted=shown(field.name, wanted), found=shown(field.name, found))
 
 
@@ -130,8 +130,8 @@ def _path_row(entry: Any, wanted: Any) -> list[Any] | None:
         # The engine's own propagation, and whether a volume was filled, are said nowhere else.
         return [
             *mount_row(entry)[:4],
-            entry.no_copy if wanted.no_copy else None,
-            entry.propagation if wanted.propagation else None,
+            *([entry.no_copy] if wanted.no_copy else ()),
+            *([entry.propagation] if wanted.propagation else ()),
         ]
     if isinstance(entry, Tmpfs):
         return [entry.target, sorted(filter(None, entry.options.split(",")))]

@@ -51,7 +51,9 @@ def normal_form(
         form[ENVIRONMENT_PREFIX + name] = keyed_hex(key, [name, value.reveal()])
     for name, uses in _by_secret(spec).items():
         held = (secrets or {}).get(name)
-        form[SECRETS_PREFIX + name] = keyed_hex(key, [name, held.reveal() if held else None, uses])
+        form[SECRETS_PREFIX + name] = keyed_hex(
+            key, [name, None if held is None else held.reveal(), uses]
+        )
     return {name: value for name, value in form.items() if value is not None}
 
 
