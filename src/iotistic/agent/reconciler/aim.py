@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -37,7 +38,8 @@ class Aim:
 
     async def adopt(self, taken: Taken) -> None:
         """Aim at another target."""
-        self.wanted = replace(self.work_out(taken.target), good=self.wanted.good)
+        worked_out = await asyncio.to_thread(self.work_out, taken.target)
+        self.wanted = replace(worked_out, good=self.wanted.good)
         self.target_hash = taken.state_hash
         await self.learn_good()
 
@@ -58,7 +60,8 @@ class Aim:
                 good[release.app_id] = held
             else:
                 documents = await self._documents() if documents is None else documents
-                found = self._read(release.app_id, documents.get(release.app_id))
+                document = documents.get(release.app_id)
+                found = await asyncio.to_thread(self._read, release.app_id, document)
                 if found is not None:
                     good[release.app_id] = found
         self.wanted = replace(self.wanted, good=good)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler.folders import HostFolders
 from iotistic.agent.reconciler.journal import Journaling
+from iotistic.agent.reconciler.last_words import LastWords
 from iotistic.agent.store import Store
 from iotistic.engines.protocol import Engine, PullProgress
 from iotistic.model.container import ContainerRequest
@@ -16,12 +17,9 @@ from iotistic.model.errors import IotisticError, Unavailable
 from iotistic.model.words import LogComponent
 from iotistic.planner import attempts, normalize
 from iotistic.planner.step import Step
-from iotistic.planner.world import Attempt, IntentKind, PulledImage, StepKind, Subject
+from iotistic.planner.world import Attempt, IntentKind, PulledImage, StepKind
 
 CONCURRENT_CALLS = 8
-LAST_WORDS_LINES = 50
-_LAST_WORDS_BYTES = 8 * 1024
-_LAST_WORDS_SERVICES = 200
 
 
 class ContainerManager:
@@ -39,12 +37,14 @@ class ContainerManager:
         *,
         folders: HostFolders,
         journal: Journaling,
+        words: LastWords,
         on_change: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._store = store
         self._folders = folders
         self._journal = journal
+        self._words = words
         self._clock = clock
         self._log = log.bind(component=LogComponent.CONTAINER_MANAGER)
         self._on_change = on_change
@@ -53,16 +53,11 @@ class ContainerManager:
         # the time of a shell loop with 2 to 25 calls alike; more cores want more than 2.
         self._slots = asyncio.Semaphore(CONCURRENT_CALLS)
         self._pulling: dict[str, float] = {}
-        self._last_words: dict[Subject, tuple[str, ...]] = {}
 
     @property
     def pulling(self) -> Mapping[str, float]:
         """The share done (0..1) of every image being pulled, by canonical reference."""
         return dict(self._pulling)
-
-    def last_words(self, subject: Subject) -> Sequence[str]:
-        """The last lines a service wrote before its ended container was removed."""
-        return self._last_words.get(subject, ())
 
     async def execute(self, step: Step, before: Attempt | None) -> Attempt | None:
         """Do the step. Returns the record of failures it leaves, None for none.
@@ -75,15 +70,16 @@ class ContainerManager:
                 await self._do(step)
         except IotisticError as error:
             return await self._failed(step, before, error)
+        took_s = self._clock.now_s() - started_s
         self._log.info(
             "step done",
             step=step.kind,
             subject=str(step.served),
             service=step.service_name,
             reason=step.reason,
-            took_s=round(self._clock.now_s() - started_s, 3),
+            took_s=round(took_s, 3),
         )
-        self._journal.step(step)
+        self._journal.step(step, took_s=took_s)
         return await self._succeeded(step, before)
 
     async def _do(self, step: Step) -> None:
@@ -102,7 +98,7 @@ class ContainerManager:
                 await self._engine.remove_image(step.target)
                 await self._store.images.forget([step.target])
             case StepKind.HEAL:
-                await self._keep_last_words(step)
+                await self._words.keep(step.subject, step.target)
                 await self._engine.remove(step.target)
             case _:
                 await self._do_with_container(step)
@@ -175,26 +171,6 @@ class ContainerManager:
                         at_ms=self._clock.wall_ms(),
                     )
                 )
-
-    async def words_of(self, subject: Subject, container_id: str) -> Sequence[str]:
-        """The last lines of a service: of its container, or of the one that ended before it."""
-        lines = await self._read_words(container_id) if container_id else []
-        return lines or self.last_words(subject)
-
-    async def _keep_last_words(self, step: Step) -> None:
-        self._last_words[step.subject] = tuple(await self._read_words(step.target))
-        while len(self._last_words) > _LAST_WORDS_SERVICES:
-            del self._last_words[next(iter(self._last_words))]
-
-    async def _read_words(self, container_id: str) -> list[str]:
-        lines: list[str] = []
-        output = self._engine.logs(container_id, tail=LAST_WORDS_LINES, follow=False)
-        try:
-            lines = [line.text async for line in output]
-        except IotisticError as error:
-            # What it said is a help for people; that it runs again is the job.
-            self._log.debug("last output lost", code=error.code, container=container_id)
-        return "\n".join(lines)[-_LAST_WORDS_BYTES:].splitlines()[-LAST_WORDS_LINES:]
 
     async def _succeeded(self, step: Step, before: Attempt | None) -> Attempt | None:
         if step.kind is StepKind.HEAL:

@@ -44,7 +44,8 @@ class TargetIntake:
             "version": held.version,
             "target_epoch": held.epoch,
         }
-        return Taken(target=parse_target(document), state_hash=held.state_hash, is_new=False)
+        target = await asyncio.to_thread(parse_target, document)
+        return Taken(target=target, state_hash=held.state_hash, is_new=False)
 
     async def take(self, document: Any, etag: str | None) -> Taken | None:
         """Judge and store what the cloud offers; None when it has no opinion.
@@ -52,7 +53,8 @@ class TargetIntake:
         Raises InvalidField or Refused, and then the store is as it was.
         """
         async with self._one_at_a_time:
-            target = parse_target(document)
+            # In a thread: a large target takes longer than the event loop may be held up.
+            target = await asyncio.to_thread(parse_target, document)
             held = await self._store.target()
             offer.judge(held, target)
             if offer.is_no_opinion(target):

@@ -27,8 +27,8 @@ class Journaling:
         self._waiting.append(entry)
         del self._waiting[:-_ENTRIES_MAX]
 
-    def step(self, step: Step, *, failure: str = "") -> None:
-        """Tell of a step that was done, or failed."""
+    def step(self, step: Step, *, failure: str = "", took_s: float | None = None) -> None:
+        """Tell of a step that was done, in which time, or failed."""
         served = step.served
         if not served.app_id:
             return
@@ -38,6 +38,8 @@ class Journaling:
                 {"field": d.field, "wanted": d.wanted, "found": d.found}
                 for d in step.differences[:20]
             ]
+        if took_s is not None:
+            detail["tookMs"] = round(took_s * 1000)
         if failure:
             detail["why"] = step.reason
         self.add(

@@ -18,10 +18,20 @@ from iotistic.model.observation import Container, Resources
 from iotistic.planner import normalize, pairing
 from iotistic.planner.compare import is_made_for, speaks_another_version
 from iotistic.planner.wanted import Wanted, WantedService
-from iotistic.planner.world import Attempt, CloseLook, Host, Subject, World
+from iotistic.planner.world import Attempt, CloseLook, Host, StepKind, Subject, World
 
 CLOSE_LOOKS_A_ROUND = 25
 _CLOSE_LOOKS_AT_ONCE = 4
+CHANGES_RESOURCES = (
+    StepKind.PULL,
+    StepKind.CREATE_NETWORK,
+    StepKind.REMOVE_NETWORK,
+    StepKind.CREATE_VOLUME,
+    StepKind.REMOVE_VOLUME,
+    StepKind.REMOVE_IMAGE,
+    StepKind.REMOVE,
+)
+"""After these a full look is due."""
 
 
 class Observer:

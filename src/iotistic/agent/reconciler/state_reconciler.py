@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from iotistic.agent.clock import Clock, sleep_unless
@@ -14,7 +15,8 @@ from iotistic.agent.reconciler.folders import HostFolders
 from iotistic.agent.reconciler.intake import Taken, TargetIntake
 from iotistic.agent.reconciler.journal import Journaling
 from iotistic.agent.reconciler.keeper import Keeper
-from iotistic.agent.reconciler.observer import Observer
+from iotistic.agent.reconciler.last_words import LastWords, secrets_in
+from iotistic.agent.reconciler.observer import CHANGES_RESOURCES, Observer
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.reconciler.wakes import Wakes
 from iotistic.agent.store import Store
@@ -46,15 +48,6 @@ FULL_LOOK_EVERY_S = 600.0
 _DECISIONS_A_ROUND = 8
 """How often a round plans anew after it looked closer or made notes; the next round goes on."""
 _AGAIN_S = 5.0
-_MAKES_RESOURCES_STALE = (
-    StepKind.PULL,
-    StepKind.CREATE_NETWORK,
-    StepKind.REMOVE_NETWORK,
-    StepKind.CREATE_VOLUME,
-    StepKind.REMOVE_VOLUME,
-    StepKind.REMOVE_IMAGE,
-    StepKind.REMOVE,
-)
 
 
 class StateReconciler:
@@ -90,8 +83,18 @@ class StateReconciler:
         self._aim = Aim(store, self._log, policy=policy, runtime_dir=runtime_dir)
         self._wakes = Wakes(engine, clock, self._log)
         self._journal = Journaling(store, clock)
+        self._words = LastWords(
+            engine, self._log, secrets_of=lambda app_id: secrets_in(self._aim.wanted, app_id)
+        )
         self._manager = ContainerManager(
-            engine, store, clock, log, folders=folders, journal=self._journal, on_change=on_change
+            engine,
+            store,
+            clock,
+            log,
+            folders=folders,
+            journal=self._journal,
+            words=self._words,
+            on_change=on_change,
         )
         self._keeper = Keeper(
             store=store,
@@ -99,7 +102,7 @@ class StateReconciler:
             log=self._log,
             folders=folders,
             journal=self._journal,
-            last_words=self._manager.words_of,
+            last_words=self._words.of,
         )
         self._observer = Observer(
             engine=engine,
@@ -110,6 +113,7 @@ class StateReconciler:
             pulling=lambda: self._manager.pulling,
         )
         self._intake = TargetIntake(store, clock, self._log)
+        self._one_offer_at_a_time = asyncio.Lock()
         self._in_flight: dict[Subject, Step] = {}
         self._attempts: dict[tuple[Subject, StepKind], Attempt] = {}
         self._snapshot = Snapshot()
@@ -119,7 +123,7 @@ class StateReconciler:
 
     def last_words(self, subject: Subject) -> Sequence[str]:
         """The last lines of a service's container that ended and was made anew."""
-        return self._manager.last_words(subject)
+        return self._words.kept(subject)
 
     @property
     def wanted(self) -> Wanted:
@@ -152,18 +156,19 @@ class StateReconciler:
         Raises InvalidField or Refused, or Unavailable when it could not be stored; then what was
         held before stays in force.
         """
-        try:
-            taken = await self._intake.take(document, etag)
-        except (InvalidField, Refused, Unavailable) as error:
-            version = document.get("version") if isinstance(document, dict) else None
-            self._refuse(version if isinstance(version, int) else None, error)
-            raise
-        if taken is None:
-            return
-        if taken.is_new:
-            # A new target is a new chance for everything that failed under the old one.
-            await self.forget_failures([attempt.subject for attempt in self._attempts.values()])
-        await self._adopt(taken)
+        async with self._one_offer_at_a_time:
+            try:
+                taken = await self._intake.take(document, etag)
+            except (InvalidField, Refused, Unavailable) as error:
+                version = document.get("version") if isinstance(document, dict) else None
+                self._refuse(version if isinstance(version, int) else None, error)
+                raise
+            if taken is None:
+                return
+            if taken.is_new:
+                # A new target is a new chance for everything that failed under the old one.
+                await self.forget_failures([a.subject for a in self._attempts.values()])
+            await self._adopt(taken)
 
     async def _adopt(self, taken: Taken) -> None:
         await self._aim.adopt(taken)
@@ -216,9 +221,8 @@ class StateReconciler:
         """
         wanted = self._aim.wanted
         if document is not None:
-            target = parse_target(document)
-            work_out = self._aim.work_out
-            wanted = await asyncio.to_thread(lambda: work_out(target))
+            target = await asyncio.to_thread(parse_target, document)
+            wanted = await asyncio.to_thread(self._aim.work_out, target)
         world = await self._observer.look(
             full=True, in_flight=frozenset(), attempts=(), wanted=self._aim.in_force
         )
@@ -348,13 +352,11 @@ class StateReconciler:
                 self._attempts[key] = record
         finally:
             del self._in_flight[step.subject]
-            if step.kind in _MAKES_RESOURCES_STALE:
-                self._full_look = True
+            self._full_look |= step.kind in CHANGES_RESOURCES
             self.wake()
 
     def _heard(self, event: EngineEvent) -> None:
-        if event.kind in ("network", "volume"):
-            self._full_look = True
+        self._full_look |= event.kind in ("network", "volume")
         if event.action == "update":
             self._observer.inspect_soon(event.id)
 
@@ -369,10 +371,9 @@ class StateReconciler:
     def _record(self, world: World, decided: Plan) -> None:
         if self._snapshot.engine_error is not None:
             self._log.info("engine is back")
+        by_service = sorted(world.containers, key=lambda c: (c.app_id, c.service_id, c.id))
         self._update(
-            containers=tuple(
-                sorted(world.containers, key=lambda c: (c.app_id, c.service_id, c.id))
-            ),
+            containers=tuple(by_service),
             plan=decided,
             attempts=world.attempts,
             intents=world.intents,
@@ -385,13 +386,10 @@ class StateReconciler:
 
     def _update(self, **fields: Any) -> None:
         before = self._snapshot
-        values = {name: getattr(before, name) for name in before.__dataclass_fields__} | fields
-        after = Snapshot(**values)
-        if after == before:
-            self._snapshot = after
-            return
-        self._snapshot = Snapshot(**(values | {"changed": before.changed + 1}))
-        self._on_change()
+        self._snapshot = after = replace(before, **fields)
+        if after != before:
+            self._snapshot = replace(after, changed=before.changed + 1)
+            self._on_change()
 
     async def _mark_applied(self, state_hash: str) -> None:
         stored = await self._store.target()
