@@ -17,7 +17,8 @@ import click
 from litestar.handlers import HTTPRouteHandler
 
 from iotistic import cloud
-from iotistic.agent.setting_list import ALIASES, SETTINGS
+from iotistic.agent.config.keys import NOT_BUILT, SETTING_KEYS
+from iotistic.agent.setting_list import ALIASES, BY_NAME, SETTINGS
 from iotistic.cli.app import iotctl
 from iotistic.cloud.__main__ import main as server
 from iotistic.cloud.access import Access
@@ -35,6 +36,7 @@ def settings_table() -> str:
         marks = [
             "secret" if setting.secret else "",
             "environment only" if setting.local_only else "",
+            "not from the cloud" if setting.device_only else "",
             "at the next start" if setting.restart and not setting.local_only else "",
         ]
         about = setting.about
@@ -45,6 +47,17 @@ def settings_table() -> str:
             f"| `{setting.name}` | {default} | {_cell(about)} | "
             f"{', '.join(mark for mark in marks if mark)} |"
         )
+    return "\n".join(rows)
+
+
+def config_keys() -> str:
+    """Every key of a target's config, as a table."""
+    rows = ["| key | sets | |", "| --- | --- | --- |"]
+    for path, key in SETTING_KEYS.items():
+        if path.removeprefix("settings.") not in BY_NAME:
+            mark = "" if BY_NAME[key.setting].is_for_the_cloud else "rejected: `local-only`"
+            rows.append(f"| `{path}` | `{key.setting}` | {mark} |")
+    rows += [f"| `{path}` | | {form}; not supported |" for path, form in NOT_BUILT.items()]
     return "\n".join(rows)
 
 
@@ -138,6 +151,7 @@ def _cell(text: str) -> str:
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "cloud-api.md": endpoints,
+    "config.md": config_keys,
     "iotctl.md": commands,
     "iotistic-cloud.md": server_commands,
     "settings.md": settings_table,

@@ -90,6 +90,19 @@ async def test_a_bad_key_says_why_and_hinders_neither_the_others_nor_the_apps(
     )
 
 
+async def test_the_status_warns_of_what_is_not_in_force(api: Served) -> None:
+    await told(api, {"settings": {"metricsIntervalMs": 5000, "targetStatePollIntervalMs": 1}})
+
+    found = (await api.unix.ok("/v1/status"))["warnings"]
+
+    (warning,) = [one for one in found if one["code"] == "config-not-in-force"]
+    assert "settings.targetStatePollIntervalMs" in warning["message"]
+    assert "metricsIntervalMs" not in warning["message"]
+
+    await told(api, {}, version=2)
+    assert "config-not-in-force" not in str(await api.unix.ok("/v1/status"))
+
+
 async def test_the_report_tells_what_is_in_force_and_what_came_of_the_rest(api: Served) -> None:
     await told(api, {"settings": {"metricsIntervalMs": 5000, "targetStatePollIntervalMs": 1}})
 

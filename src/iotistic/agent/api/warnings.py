@@ -10,6 +10,7 @@ from iotistic.agent.trust import PLAUSIBLE_FROM_MS
 from iotistic.model.errors import IotisticError
 
 TARGET_WARNINGS_MAX = 20
+CONFIG_KEYS_MAX = 5
 
 
 def clock_warning(wall_ms: int) -> IotisticError | None:
@@ -37,6 +38,16 @@ def warnings_of(rooms: Rooms, facts: Facts) -> list[Json]:
         )
     if not rooms.provisioning.machine_matches:
         found.append(machine_changed())
+    if troubles := rooms.config.judgement().troubles:
+        keys = ", ".join(outcome.path for outcome in troubles[:CONFIG_KEYS_MAX])
+        more = ", …" if len(troubles) > CONFIG_KEYS_MAX else ""
+        found.append(
+            IotisticError(
+                f"of the target's config {len(troubles)} not in force: {keys}{more}",
+                code="config-not-in-force",
+                remedy="see why: iotctl config show",
+            )
+        )
     if facts.snapshot.target is not None:
         found.extend(
             IotisticError(text, code="target-field-ignored")
