@@ -104,12 +104,16 @@ class _AppRound:
         self._part = part
         self._remake = resources.to_remake(app, sight.seen_resources)
         self._pairs = {
-            s.key: pairing.pair(s, sight.of_service(s), app.strategy) for s in app.services
+            s.key: pairing.pair(
+                s, sight.of_service(s), app.strategy, images.pinned_id(s, app, sight)
+            )
+            for s in app.services
         }
         self._found: dict[str, Step | Wait | None] = {}
         self._peers: dict[str, Peer] = {}
         self._replaced: set[str] = set()
         self._to_pull: dict[str, WantedService] | None = None
+        self._missing_images = frozenset[str]()
 
     def plan(self, *, may_remove: bool) -> None:
         part, app, sight = self._part, self._app, self._sight
@@ -257,7 +261,7 @@ class _AppRound:
             )
         return service.Prerequisites(
             first=first,
-            missing_images=frozenset(s.image for s in to_pull.values()),
+            missing_images=self._missing_images,
             missing_objects=resources.missing_objects(wanted, self._app, seen),
             remade_objects=tuple(f"network {n}" for n in wanted.networks if n in self._remake),
             missing_externals=resources.missing_externals(wanted, self._app, seen),
@@ -275,6 +279,7 @@ class _AppRound:
                 for s in self._app.services
                 if self._is_to_be_made(s) and images.must_pull(s, self._app, self._sight)
             }
+            self._missing_images = frozenset(s.image for s in self._to_pull.values())
         return self._to_pull
 
     def _is_to_be_made(self, wanted: WantedService) -> bool:

@@ -46,11 +46,14 @@ class WantedVolume:
 class WantedService:
     """A service with everything that making its container needs.
 
-    `networks` and `volumes` are short names. `depends_on` has the service whose network it shares
-    as well.
+    `key` is its id as labels hold it, `image` the canonical reference. `networks` and `volumes`
+    are short names. `depends_on` has the service whose network it shares as well.
     """
 
     app_id: int
+    key: str
+    name: str
+    image: str
     target: ServiceTarget
     spec_hash: str
     form: Mapping[str, Any]
@@ -58,21 +61,6 @@ class WantedService:
     networks: tuple[str, ...]
     volumes: tuple[str, ...]
     depends_on: tuple[Dependency, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """The service id as labels hold it."""
-        return self.target.key
-
-    @property
-    def name(self) -> str:
-        """The service's name."""
-        return self.target.service_name
-
-    @property
-    def image(self) -> str:
-        """The canonical reference of its image."""
-        return self.target.spec.image.canonical
 
     @property
     def shares_network_of(self) -> str | None:
@@ -199,6 +187,9 @@ def _service(app: AppTarget, service: ServiceTarget, site: Site) -> WantedServic
     depends_on = service.depends_on
     return WantedService(
         app_id=app.app_id,
+        key=service.key,
+        name=service.service_name,
+        image=spec.image.canonical,
         target=service,
         spec_hash=spec_hash,
         form=form,

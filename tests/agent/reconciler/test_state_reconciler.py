@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -253,13 +254,17 @@ async def test_a_purge_takes_the_data_and_brings_the_app_back(device: Device) ->
 async def test_with_nothing_to_do_a_round_is_one_listing_call(device: Device) -> None:
     await device.offer(target(*(service(f"s{n}") for n in range(5))))
     await device.settled()
-    await device.reconciler.look()
-    before = dict(device.engine.calls)
 
-    await device.reconciler.look()
+    async def costs() -> dict[str, int]:
+        before = dict(device.engine.calls)
+        await device.reconciler.look()
+        calls = device.engine.calls.items()
+        return {n: c - before.get(n, 0) for n, c in calls if c != before.get(n)}
 
-    spent = {n: c - before.get(n, 0) for n, c in device.engine.calls.items() if c != before.get(n)}
-    assert spent == {"containers": 1}
+    # The loop itself looks once more after a release became good.
+    async with asyncio.timeout(10):
+        while await costs() != {"containers": 1}:
+            pass
 
 
 async def test_where_acting_is_not_allowed_the_plan_is_made_and_nothing_done(
