@@ -23,6 +23,7 @@ from iotistic.cli.app import iotctl
 from iotistic.cloud.__main__ import main as server
 from iotistic.cloud.access import Access
 from iotistic.cloud.audit import list_audit
+from scripts.field_reference import fields_table
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 BEGIN = "<!-- from the code: python -m scripts.reference -->"
@@ -155,6 +156,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "iotctl.md": commands,
     "iotistic-cloud.md": server_commands,
     "settings.md": settings_table,
+    "target-state.md": fields_table,
 }
 
 

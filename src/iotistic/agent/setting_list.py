@@ -12,7 +12,7 @@ from iotistic.agent.endpoint import parse_endpoint
 from iotistic.agent.logs import LogFormat, LogLevel
 from iotistic.agent.provisioning.settings import DEVICE_TYPE, DialectChoice
 from iotistic.model.errors import InvalidField
-from iotistic.planner.policy import parse_permissions
+from iotistic.planner.policy import Permission, parse_permissions
 
 DAY_MS = 24 * 3600 * 1000
 DATABASE_PATH = Path("data/device.sqlite")
@@ -222,7 +222,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="POLICY_ALLOW", parse=lambda text, name: parse_permissions(text, at=name), default="",
         local_only=True,
-        about="What apps may do beyond the defaults: `bind-mounts`, `host-network`.",
+        about="What apps may do beyond the defaults, a comma list of"
+        f" {', '.join(f'`{permission}`' for permission in Permission)}.",
     ),
     Setting(
         name="CONFIG_PIN", parse=_names, default="", local_only=True,
