@@ -23,6 +23,9 @@ NAME = "POLL_INTERVAL_MS"
         pytest.param(
             {NAME: "2000", "CONFIG_PIN": NAME}, {NAME: "3000"}, ("2000", Source.PIN), id="a pin"
         ),
+        pytest.param(
+            {"CONFIG_PIN": NAME}, {NAME: "3000"}, ("60000", Source.PIN), id="a pinned default"
+        ),
         pytest.param({}, {NAME: "soon"}, ("60000", Source.DEFAULT), id="an odd one is left out"),
     ],
 )

@@ -22,8 +22,8 @@ from iotistic.agent.http import CloudHttp
 from iotistic.agent.logs import LogBook
 from iotistic.agent.provisioning import DeviceManager, ProvisioningSettings
 from iotistic.agent.reconciler.state_reconciler import StateReconciler
-from iotistic.agent.settings import Settings
 from iotistic.agent.runtime_folders import RuntimeFolders
+from iotistic.agent.settings import Settings
 from iotistic.agent.store.store import Store
 from iotistic.agent.supervisor import Supervision
 from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals

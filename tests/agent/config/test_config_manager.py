@@ -166,6 +166,14 @@ def test_what_is_not_in_force_is_logged_once_with_its_reason() -> None:
     assert "a whole number" in warnings[0]["context"]["reason"]
 
 
+def test_a_flag_that_becomes_a_number_is_not_taken_for_the_same() -> None:
+    device = Device(held={"features": {"enableDeviceJobs": False}})
+
+    device.config.take({"features": {"enableDeviceJobs": 0}})
+
+    assert device.said() == [("features.enableDeviceJobs", "rejected: invalid-field")]
+
+
 def test_a_secret_that_the_cloud_sends_is_shown_nowhere() -> None:
     device = Device(held=settings(PROVISIONING_API_KEY="hush-hush-hush"))
 

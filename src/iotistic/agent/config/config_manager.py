@@ -55,11 +55,12 @@ class ConfigManager:
 
     def take(self, document: Mapping[str, Any]) -> None:
         """Take the section of the target that is held now, in place of the one before."""
-        if document == self._document:
+        if document is self._document:
             return
-        before = self._in_force()
+        before, said = self._in_force(), self.judgement()
         self._adopt(document)
-        self._tell()
+        if self.judgement() != said:
+            self._tell()
         if self._in_force() != before:
             self._on_change()
 
