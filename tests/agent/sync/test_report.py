@@ -45,6 +45,8 @@ def test_a_device_without_a_target_still_says_what_it_is() -> None:
         "machine_hash": "m1",
         "next_report_within_ms": 300000,
         "warnings": [],
+        "release": {},
+        "plan": {},
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from iotistic.agent.config import Judgement, Outcome, OutcomeKind
 from iotistic.agent.logs.redaction import masked
 from iotistic.agent.reconciler.snapshot import Snapshot
+from iotistic.agent.sync.release_fields import app_warnings, release_fields, steady_reason
 from iotistic.agent.sync.service_rows import (
     MESSAGE_LENGTH_MAX,
     Failures,
@@ -29,7 +30,7 @@ from iotistic.planner.step import Wait
 
 WARNINGS_MAX = 50
 STEADY_MS = 2000
-_SHOWN_REASONS = (Verdict.REJECTED, Verdict.DEGRADED)
+_SHOWN_REASONS = (Verdict.REJECTED, Verdict.DEGRADED, Verdict.ABORTED, Verdict.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,8 @@ def build_report(snapshot: Snapshot, facts: ReportFacts) -> dict[str, Any]:
         version = 1  # a cloud of that time drops a report that has none
     if facts.dialect is Dialect.V2 and facts.config.outcomes:
         document["config_outcomes"] = {o.path: _outcome(o) for o in facts.config.outcomes}
+    if facts.dialect is Dialect.V2:
+        document |= release_fields(snapshot, boot_wall_ms=facts.boot_wall_ms)
     optional = {
         "version": version,
         "received_version": snapshot.offered_version,
@@ -146,8 +149,9 @@ def _app(
         app["verdict"] = str(verdict.verdict)
         app["servicesSettled"] = verdict.services_settled
         app["servicesTotal"] = verdict.services_total
-        if verdict.verdict in _SHOWN_REASONS and verdict.reason:
-            app["reason"] = verdict.reason[:MESSAGE_LENGTH_MAX]
+        reason = steady_reason(verdict, waits)
+        if verdict.verdict in _SHOWN_REASONS and reason:
+            app["reason"] = reason
     # Only reasons: the messages of waits hold how far a pull is, and would be new all the time.
     if waits:
         app["waits"] = [
@@ -178,6 +182,7 @@ def _warnings(snapshot: Snapshot, config: Judgement) -> list[dict[str, Any]]:
     if snapshot.engine_error is not None:
         warnings.append(_warning(snapshot.engine_error))
     warnings.extend(_config_warning(outcome) for outcome in config.troubles)
+    warnings.extend(app_warnings(snapshot))
     if snapshot.target is not None:
         warnings.extend(
             {"code": "unknown-field", "message": text[:MESSAGE_LENGTH_MAX]}
