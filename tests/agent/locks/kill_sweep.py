@@ -1,6 +1,6 @@
 """Kills a process at every line that writes into folders in memory, and looks what is left.
 
-A program of its own as `tests.agent.store.kill_sweep` is, whose sweep it uses:
+A program of its own, see `tests.agent.killing`:
 
     python -m tests.agent.locks.kill_sweep SCENARIO FOLDER
 """
@@ -16,8 +16,8 @@ from iotistic.agent.locks import ControlFolders
 from iotistic.agent.secrets import SecretFile, SecretFiles
 from iotistic.model.runtime_folder import UPDATE_LOCK, control_folder, secret_file
 from iotistic.model.secret import Secret
+from tests.agent.killing import Scenario, sweep
 from tests.agent.store.builders import BootClock
-from tests.agent.store.kill_sweep import Scenario, sweep
 
 UUID = "11111111-2222-4333-8444-555555555555"
 WATCHED = (

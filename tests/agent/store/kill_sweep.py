@@ -1,41 +1,28 @@
 """Kills a process at every line of the store that it executes, and looks what the next one finds.
 
-Run as a program of its own, with one thread: each attempt is a fork that does one thing to a
-copy of a state folder and is killed by SIGKILL at its n-th line; a second fork then opens the
-folder and checks the law. n grows until the thing is done without a kill.
+Run as a program of its own, see `tests.agent.killing`; the folder is a state folder.
 
     python -m tests.agent.store.kill_sweep SCENARIO FOLDER
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
 import shutil
-import signal
 import sqlite3
 import sys
-import threading
-import traceback
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from iotistic.agent.store import identity_file
 from iotistic.agent.store.records import Identity, ResetOptions
 from iotistic.agent.store.store import Store
 from iotistic.model.secret import Secret
 from iotistic.planner.world import Releases
+from tests.agent.killing import Scenario, sweep
+from tests.agent.store import kill_releases
 from tests.agent.store.builders import (
-    CANDIDATE,
-    GOOD,
-    LOCK,
-    REJECTED,
     SECRET_WORDS,
     STOP,
-    app,
     database_in,
     one_pair,
     opened,
@@ -70,15 +57,6 @@ WATCHED = (
     "agent/store/time_left.py",
     "agent/store/migrations/__init__.py",
 )
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A folder to begin with, a thing to do, and what must hold wherever that was killed."""
-
-    given: Callable[[Path], Coroutine[Any, Any, None]]
-    when: Callable[[Path], Coroutine[Any, Any, None]]
-    then: Callable[[Path], Coroutine[Any, Any, None]]
 
 
 def identity_on_disk(folder: Path) -> Identity | None:
@@ -327,67 +305,6 @@ async def has_old_or_newer_setting(folder: Path) -> None:
         assert await store.settings() in ({"LEVEL": "old"}, {"LEVEL": "newer"})
 
 
-OLD_GOOD = replace(GOOD, release_hash="0" * 24, release="r0")
-
-
-async def watching(folder: Path) -> None:
-    """A release is on trial, and there is one to go back to."""
-    await joined(folder)
-    async with opened(folder) as store:
-        await store.releases.commit(OLD_GOOD, app("web:0"))
-        await store.releases.begin(CANDIDATE)
-
-
-async def commit_release(folder: Path) -> None:
-    async with opened(folder) as store:
-        await store.releases.commit(replace(GOOD, release_hash=CANDIDATE.release_hash), app())
-
-
-async def was_committed_or_not(folder: Path) -> None:
-    async with opened(folder) as store:
-        assert store.findings == ()
-        releases = await store.releases.all()
-        (good,) = releases.good
-        documents = await store.releases.good_documents()
-        if good == OLD_GOOD:
-            assert (releases.candidates, documents) == ((CANDIDATE,), {1001: app("web:0")})
-        else:
-            assert good.release_hash == CANDIDATE.release_hash
-            assert (releases.candidates, documents) == ((), {1001: app()})
-
-
-async def reject_release(folder: Path) -> None:
-    async with opened(folder) as store:
-        await store.releases.reject(replace(REJECTED, release_hash=CANDIDATE.release_hash))
-
-
-async def was_rejected_or_not(folder: Path) -> None:
-    async with opened(folder) as store:
-        releases = await store.releases.all()
-        assert releases.good == (OLD_GOOD,)
-        assert len(releases.candidates) + len(releases.rejected) == 1
-
-
-async def damaged_with_releases(folder: Path) -> None:
-    """Everything can still be read but for the failures."""
-    await watching(folder)
-    async with opened(folder) as store:
-        await store.releases.reject(REJECTED)
-        await store.locks.save(LOCK)
-    with sqlite3.connect(database_in(folder)) as db:
-        db.execute("DROP TABLE step_failure")
-    db.close()
-
-
-async def has_its_releases(folder: Path) -> None:
-    async with opened(folder) as store:
-        await check_itself(store, folder)
-        releases = await store.releases.all()
-        assert (releases.good, releases.rejected) == ((OLD_GOOD,), (REJECTED,))
-        assert await store.releases.good_documents() == {1001: app("web:0")}
-        assert await store.locks.all() == (LOCK,)
-
-
 SCENARIOS = {
     "first-start": Scenario(nothing, just_open, is_who_the_file_says),
     "deleted": Scenario(deleted, just_open, is_itself_and_asked_to_join_again),
@@ -401,71 +318,12 @@ SCENARIOS = {
     "begin-reset": Scenario(joined, begin_reset, reset_is_wanted_or_not),
     "wipe": Scenario(reset_begun, wipe, is_old_or_new),
     "wipe-but-identity": Scenario(reset_begun, wipe_but_identity, is_old_or_stripped),
-    "commit-release": Scenario(watching, commit_release, was_committed_or_not),
-    "reject-release": Scenario(watching, reject_release, was_rejected_or_not),
-    "damaged-with-releases": Scenario(damaged_with_releases, just_open, has_its_releases),
+    **kill_releases.SCENARIOS,
     "restore": Scenario(saved_and_changed, restore, has_old_or_newer_setting),
 }
 
 
-def forked(work: Callable[[], None]) -> int:
-    """Do something in a process of its own; its exit code, or minus the signal."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            if code:
-                traceback.print_exc()
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def killed_at(line: int, watched: tuple[str, ...]) -> None:
-    """From here on, die at the n-th line executed in a watched module, in whatever thread."""
-    left = line
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        nonlocal left
-        if not frame.f_code.co_filename.endswith(watched):
-            return None
-        if event == "line":
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return trace
-
-    threading.settrace(trace)
-    sys.settrace(trace)
-
-
-def sweep(scenario: Scenario, folder: Path, stride: int, watched: tuple[str, ...] = WATCHED) -> int:
-    """Kill at every `stride`-th line; the number of kills. Raises SystemExit at a broken law."""
-    begin, copy = folder / "begin", folder / "copy"
-    begin.mkdir()
-    one_pair()  # once, before the forks
-    if forked(lambda: asyncio.run(scenario.given(begin))) != 0:
-        raise SystemExit("the scenario cannot be set up")
-    for kills, line in enumerate(range(1, 100_000, stride)):
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(begin, copy)
-
-        def attempt(line: int = line) -> None:
-            killed_at(line, watched)
-            asyncio.run(scenario.when(copy))
-
-        ended = forked(attempt)
-        if ended not in (0, -signal.SIGKILL):
-            raise SystemExit(f"killed at line {line}: failed by itself")
-        if forked(lambda: asyncio.run(scenario.then(copy))) != 0:
-            raise SystemExit(f"killed at line {line}: the law is broken")
-        if ended == 0:
-            return kills
-    raise SystemExit("it never came to an end")
-
-
 if __name__ == "__main__":
     name, where, every = sys.argv[1:4]
-    sys.stdout.write(str(sweep(SCENARIOS[name], Path(where), int(every))))
+    one_pair()  # once, before the forks
+    sys.stdout.write(str(sweep(SCENARIOS[name], Path(where), int(every), WATCHED)))

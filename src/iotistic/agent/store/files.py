@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from iotistic.agent.host.files import sync_folder
+from iotistic.agent.host.file_lock import FileLock, Locked
+from iotistic.agent.host.files import ensure_folder, sync_folder
+from iotistic.agent.store.errors import DatabaseLocked, translated
 
 SET_ASIDE_MAX = 3
 """How many old databases are kept: each may be as large as the one in use."""
@@ -77,6 +80,17 @@ class StateFiles:
         name = self.database.name
         patterns = [f"{name}.{kind}-*" for kind in kinds] + [f"{self.identity.name}.corrupt-*"]
         return sorted(path for pattern in patterns for path in self.folder.glob(pattern))
+
+
+def lock_folder(files: StateFiles, held: contextlib.ExitStack) -> None:
+    """Make the folder if need be, and hold its locks in `held`; raises DatabaseLocked."""
+    with translated(files.folder):
+        ensure_folder(files.folder)
+    try:
+        held.enter_context(FileLock(files.lock))
+        held.enter_context(FileLock(files.identity_lock))
+    except Locked as error:
+        raise DatabaseLocked(files.database, error.holder) from error
 
 
 def swap_in(files: StateFiles, *, kind: str, wall_ms: int) -> Path | None:

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.host.crypto_child import CryptoRefused, in_child
-from iotistic.agent.host.file_lock import FileLock, Locked
-from iotistic.agent.host.files import ensure_folder
 from iotistic.agent.host.machine import machine_hash
 from iotistic.agent.store import (
     agent_memory,
@@ -22,8 +20,7 @@ from iotistic.agent.store import (
     target_table,
 )
 from iotistic.agent.store.database import Database, Worker
-from iotistic.agent.store.errors import DatabaseLocked, translated
-from iotistic.agent.store.files import StateFiles, swap_in
+from iotistic.agent.store.files import StateFiles, lock_folder, swap_in
 from iotistic.agent.store.identity_file import save_identity
 from iotistic.agent.store.memory import Memory
 from iotistic.agent.store.opening import MISSING, Opened, Opening
@@ -94,7 +91,7 @@ class Store(Memory):
         with contextlib.ExitStack() as held:
             held.callback(worker.close)
             try:
-                await worker.run(lambda: _lock(files, held))
+                await worker.run(lambda: lock_folder(files, held))
                 found = machine if machine is not None else await worker.run(machine_hash)
                 opening = Opening(files, worker, crypto, clock, found)
                 store = cls(files, worker, crypto, clock, found, await worker.finish(opening.run()))
@@ -282,16 +279,6 @@ class Store(Memory):
         await self._worker.run(self._database.close)
         opening = Opening(self._files, self._worker, self._crypto, self._clock, self._machine)
         self._take(await opening.run())
-
-
-def _lock(files: StateFiles, held: contextlib.ExitStack) -> None:
-    with translated(files.folder):
-        ensure_folder(files.folder)
-    try:
-        held.enter_context(FileLock(files.lock))
-        held.enter_context(FileLock(files.identity_lock))
-    except Locked as error:
-        raise DatabaseLocked(files.database, error.holder) from error
 
 
 def _write_identity(
