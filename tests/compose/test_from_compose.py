@@ -105,6 +105,7 @@ def test_services_keep_the_ids_they_had() -> None:
 def test_the_name_is_what_the_caller_says_or_what_stands_in_the_file() -> None:
     assert app_of(one_service("tty: true")).parsed.app_name == "shop"
     assert app_of(one_service("tty: true"), app_name="store").parsed.app_name == "store"
+    assert app_of(one_service("tty: true"), app_name="store").warnings == ()
     assert refusal("services: {web: {image: a}}").path == "name"
 
 

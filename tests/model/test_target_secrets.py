@@ -28,6 +28,8 @@ WITH_SECRETS = [
     param(target(services=[service(environment={"A": HUSH})]), id="environment"),
     param(target(services=[service(environment=[f"A={HUSH}", "B", "C="])]), id="as a list"),
     param(target(services=[{**service(), "environment": {"A": HUSH}}]), id="in a wrong place"),
+    param(target(services=[{**service(), "environment": HUSH}]), id="in no form"),
+    param(target(services=[service(environment=[{"A": HUSH}])]), id="in a wrong form"),
     param(target(secrets={"pw": {"value": HUSH}}), id="secrets of an app"),
     param(target(secrets={"pw": HUSH}), id="secrets in a wrong form"),
     param(target({"registries": [{"url": "r", "secret": HUSH}]}), id="a name that sounds secret"),
@@ -52,7 +54,7 @@ def test_a_secret_is_hidden_and_a_document_that_comes_back_keeps_it(whole: Any) 
 
 def test_what_is_no_secret_is_shown() -> None:
     whole = target(
-        {"logging": {"level": "debug"}, "token_ttl": 300, "password": ""},
+        {"environment": "production", "token_ttl": 300, "password": ""},
         services=[
             service(
                 environment=["A"],

@@ -46,6 +46,20 @@ async def read_object(request: AnyRequest, *, bytes_max: int = SMALL_BODY_BYTES_
     return _decoded(data, bytes_max) if data else {}
 
 
+async def read_text(request: AnyRequest, *, bytes_max: int) -> str:
+    """The body as UTF-8 text, inflated where it says gzip. Raises TooLarge, InvalidField."""
+    data = await _read(request, bytes_max)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidField("body", expected="UTF-8 text", secret=True) from error
+
+
+def media_type_of(request: AnyRequest) -> str:
+    """What the caller says the body is, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def _decoded(data: bytes, bytes_max: int) -> Any:
     try:
         return decode_json(data, bytes_max=bytes_max)

@@ -82,6 +82,8 @@ def from_compose(
     variables have to be resolved before. Raises InvalidField with the path in the document, for
     what the parser of targets refuses as well, and NotOnADevice.
     """
+    if not isinstance(document, Mapping):
+        raise InvalidField("the document", expected="an object with services", found=document)
     whole = Fields(document, "", strict=strict)
     fields = Fields(dict(_own(document)), "", warnings=whole.warnings, strict=strict)
     services = fields.required("services", expected="services by name")
@@ -92,7 +94,8 @@ def from_compose(
     for known in ("app_id", *OF_AN_APP):
         ours.raw(known)
     ours.warn_unknown()
-    app_name = app_name or fields.raw("name")
+    own = fields.raw("name")
+    app_name = app_name or own
     app: dict[str, Any] = {
         "appId": app_id,
         "appName": app_name,

@@ -26,6 +26,8 @@ _CARRIES_A_SECRET = re.compile(
     r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"
     r"|(?:^|[\s,;&?])-{0,2}(?:[a-z]{1,20}[-_])?(?:password|passwd|pass|pwd|secret|token)=[^\s,;&]"
 )
+# In the use of a secret it is the name of a variable; in the config the operator's own word.
+_NAME_OF_A_VARIABLE = re.compile(r"secrets\[[0-9]+\]\.environment$|^config\.")
 _NOTHING = object()
 
 _Leaf = Callable[[Any, Any, str], Any]
@@ -33,7 +35,7 @@ _Leaf = Callable[[Any, Any, str], Any]
 
 
 def hidden(target: Any) -> Any:
-    """A target, or a part of one, as people see it: secrets masked, the rest as it is."""
+    """A target `{apps, config}` as people see it: secrets masked, the rest as it is."""
     return _Walk(lambda *_: MASK).any(target, _NOTHING, "")
 
 
@@ -85,6 +87,8 @@ class _Walk:
     def _field(self, name: str, value: Any, before: Any, at: str) -> Any:
         if name in _ENVIRONMENT and isinstance(value, Mapping | list):
             return self._environment(value, before, at)
+        if name in _ENVIRONMENT and not _NAME_OF_A_VARIABLE.search(at):
+            return self._all(_SECRETS, value, before, at)  # in no form that it has
         if name == _SECRETS and isinstance(value, Mapping):
             return {
                 key: self._secret(entry, _under(before, key), join(at, str(key)))

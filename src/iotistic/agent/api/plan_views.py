@@ -150,8 +150,7 @@ def difference_json(difference: Difference) -> Json:
 def target_json(target: StoredTarget) -> Json:
     """The target as it was accepted, its secrets masked."""
     return {
-        "apps": hidden(target.apps),
-        "config": hidden(target.config),
+        **hidden({"apps": target.apps, "config": target.config}),
         "version": target.version,
         "target_epoch": target.epoch,
     }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from iotistic.model.errors import MASK, InvalidField
+from iotistic.model.errors import InvalidField
 from iotistic.model.reader import Fields
 from iotistic.model.target import parse_target
+from iotistic.model.target_secrets import restored
 from iotistic.model.words import Dialect
 
 COMMENT_LENGTH_MAX = 500
@@ -25,23 +26,72 @@ _OURS = (
     "warnings",
     "deployedVersion",
     "etag",
+    "appId",
 )
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What is stored of a target, and what the operator should know of it.
+
+    `app_id`: the app that a change of one app was about.
+    """
+
+    body: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+    app_id: int | None = None
+
+
+class Change(Protocol):
+    """A new version in the making. `new_epoch`: devices that hold a higher version take it."""
+
+    @property
+    def comment(self) -> str:
+        """Why, for the history."""
+        ...
+
+    @property
+    def new_epoch(self) -> bool:
+        """Whether counting starts anew."""
+        ...
+
+    def onto(self, before: Mapping[str, Any]) -> Content:
+        """The target that follows on the one before. Raises InvalidField."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A valid target: `apps` by id. `new_epoch`: devices that hold a higher version take it."""
+    """A valid target: `apps` by id. It may hold masks, which stand for what was there before."""
 
     apps: Mapping[str, Any]
     config: Mapping[str, Any]
+    strict: bool = False
     comment: str = ""
     new_epoch: bool = False
     warnings: tuple[str, ...] = ()
 
-    def body(self) -> dict[str, Any]:
-        """What is stored."""
-        return {"apps": dict(self.apps), "config": dict(self.config)}
+    def onto(self, before: Mapping[str, Any]) -> Content:
+        """All of it, the masks replaced. Raises InvalidField for one that stands for nothing."""
+        body: dict[str, Any] = {"apps": dict(self.apps), "config": dict(self.config)}
+        if self.strict:  # only where it is said: versions of former days stay as they were
+            body["strict"] = True
+        return Content(body=restored(body, before), warnings=self.warnings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormerVersion:
+    """The content of an old version, once more."""
+
+    body: Mapping[str, Any]
+    comment: str
+    new_epoch: bool = False
+
+    def onto(self, before: Mapping[str, Any]) -> Content:
+        """Just that, whatever there is now."""
+        del before
+        return Content(body=self.body)
 
 
 def parse_draft(raw: object, dialect: Dialect) -> Draft:
@@ -55,16 +105,18 @@ def parse_draft(raw: object, dialect: Dialect) -> Draft:
     apps, config = fields.raw("apps"), fields.mapping("config")
     comment = fields.optional_text("comment", length_max=COMMENT_LENGTH_MAX) or ""
     new_epoch = fields.boolean("newEpoch", default=False)
+    fields.strict = fields.boolean("strict", default=False)
     for name in _OURS:
         fields.raw(name)
     fields.warn_unknown()
-    parsed = parse_target({"apps": apps, "config": config})
+    parsed = parse_target({"apps": apps, "config": config}, strict=fields.strict)
     by_id = dict(_by_id(apps))
     if dialect is Dialect.O1:
         by_id = {app_id: _with_numbers(app, f"apps.{app_id}") for app_id, app in by_id.items()}
     return Draft(
         apps=by_id,
         config=config,
+        strict=fields.strict,
         comment=comment,
         new_epoch=new_epoch,
         warnings=(*fields.warnings, *parsed.warnings),
@@ -91,33 +143,3 @@ def _with_numbers(app: Mapping[str, Any], at: str) -> dict[str, Any]:
             )
         services.append({**service, "serviceId": int(found)})
     return {**app, "services": services}
-
-
-def without_values(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A target for eyes that may not see the values of environment variables."""
-    apps = {app_id: _masked_app(app) for app_id, app in body["apps"].items()}
-    return {**body, "apps": apps}
-
-
-def _masked_app(app: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **_hidden(app),
-        "services": [_masked_service(item) for item in app.get("services") or ()],
-    }
-
-
-def _masked_service(service: Mapping[str, Any]) -> dict[str, Any]:
-    shown, config = _hidden(service), service.get("config")
-    return {**shown, "config": _hidden(config)} if isinstance(config, Mapping) else shown
-
-
-def _hidden(holder: Mapping[str, Any]) -> dict[str, Any]:
-    # In a wrong place it is ignored by devices, with a warning, and no less a secret.
-    if "environment" not in holder:
-        return dict(holder)
-    return {**holder, "environment": dict.fromkeys(_names(holder["environment"]), MASK)}
-
-
-def _names(environment: Any) -> list[str]:
-    found = environment if isinstance(environment, Mapping | list | tuple) else ()
-    return [name.partition("=")[0] for name in found if isinstance(name, str)]

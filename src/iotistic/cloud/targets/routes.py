@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,13 +16,15 @@ from iotistic.cloud.access import Access, Caller, DeviceCaller
 from iotistic.cloud.clock import optional_iso
 from iotistic.cloud.devices.credentials import Credentials
 from iotistic.cloud.devices.fleet import Fleet
-from iotistic.cloud.requests import AnyRequest, path_number, query_flag, read_json, read_object
-from iotistic.cloud.targets.draft import parse_draft, without_values
+from iotistic.cloud.requests import AnyRequest, path_number, query_flag, read_object
+from iotistic.cloud.targets.bodies import read_change
+from iotistic.cloud.targets.draft import Content
 from iotistic.cloud.targets.history import TargetHistory
 from iotistic.cloud.targets.targets import Targets
 from iotistic.cloud.targets.version import Saved, nothing_yet
 from iotistic.model.canonical import same_etag
-from iotistic.model.reader import BODY_BYTES_MAX, Fields
+from iotistic.model.reader import Fields
+from iotistic.model.target_secrets import hidden
 from iotistic.model.words import Dialect
 
 _NO_CACHE = {"Cache-Control": "private, no-cache"}
@@ -52,14 +55,10 @@ async def poll(
 
 @get("/devices/{uuid:str}/target-state", access=Access.VIEWER)
 async def show_target(
-    uuid: FromPath[str],
-    caller: NamedDependency[Caller],
-    fleet: NamedDependency[Fleet],
-    targets: NamedDependency[Targets],
+    uuid: FromPath[str], fleet: NamedDependency[Fleet], targets: NamedDependency[Targets]
 ) -> Response[dict[str, Any]]:
-    """The newest version; for viewers without the values of environment variables."""
-    newest = await targets.newest((await fleet.find(uuid)).id)
-    return _answer(uuid, newest, hide=caller.role is Access.VIEWER)
+    """The newest version. Secrets are masked; saved with the mask they stay as they were."""
+    return _answer(uuid, await targets.newest((await fleet.find(uuid)).id))
 
 
 @put("/devices/{uuid:str}/target-state", access=Access.OPERATOR)
@@ -70,28 +69,32 @@ async def save_target(
     fleet: NamedDependency[Fleet],
     targets: NamedDependency[Targets],
 ) -> Response[dict[str, Any]]:
-    """Save and deploy. Body: `{apps, config?, comment?, newEpoch?}`; header `If-Match`.
+    """Save and deploy. Body: `{apps, config?, strict?, comment?, newEpoch?}`, or one app as
+    `{compose, appId?, appName?, variables?, comment?, newEpoch?}`; either as YAML too. Header
+    `If-Match`.
 
-    Query: `stage=1` saves only, `dryRun=1` only checks.
+    Query: `stage=1` saves only, `dryRun=1` only checks; `appId`, `appName` of a compose file.
     """
     device = await fleet.find(uuid)
-    body = await read_json(request, bytes_max=BODY_BYTES_MAX)
-    draft = await asyncio.to_thread(parse_draft, body, Dialect(device.dialect))
+    change = await read_change(request, Dialect(device.dialect))
     if query_flag(request, "dryRun"):
-        checked = {
-            "status": "ok",
-            "message": "valid; nothing was saved",
-            "uuid": uuid,
-            **draft.body(),
-            "warnings": list(draft.warnings),
-        }
-        return Response(checked)
+        newest = await targets.newest(device.id)
+        checked = await asyncio.to_thread(change.onto, newest.body)
+        return Response(
+            {
+                "status": "ok",
+                "message": "valid; nothing was saved",
+                "uuid": uuid,
+                **_shown(checked.body),
+                **_about(checked),
+            }
+        )
     stage = query_flag(request, "stage")
-    saved = await targets.save(
-        caller, device, draft, deploy=not stage, if_match=request.headers.get("if-match")
+    saved, content = await targets.save(
+        caller, device, change, deploy=not stage, if_match=request.headers.get("if-match")
     )
     message = "saved; deploy it to give it to the device" if stage else "saved and deployed"
-    return _answer(uuid, saved, message=message, warnings=draft.warnings)
+    return _answer(uuid, saved, message=message, content=content)
 
 
 @post("/devices/{uuid:str}/deploy", access=Access.OPERATOR, status_code=200)
@@ -154,15 +157,13 @@ async def show_history(
 async def show_version(
     uuid: FromPath[str],
     version: FromPath[str],
-    caller: NamedDependency[Caller],
     fleet: NamedDependency[Fleet],
     targets: NamedDependency[Targets],
 ) -> dict[str, Any]:
-    """One version's content."""
+    """One version's content, secrets masked."""
     number = path_number(version, "version")
     body = await targets.version((await fleet.find(uuid)).id, number)
-    shown = without_values(body) if caller.role is Access.VIEWER else body
-    return {"uuid": uuid, "version": number, **shown}
+    return {"uuid": uuid, "version": number, **_shown(body)}
 
 
 @post("/devices/{uuid:str}/target-state/rollback", access=Access.OPERATOR, status_code=200)
@@ -183,14 +184,8 @@ async def roll_back(
 
 
 def _answer(
-    uuid: str,
-    saved: Saved,
-    *,
-    message: str = "",
-    warnings: tuple[str, ...] = (),
-    hide: bool = False,
+    uuid: str, saved: Saved, *, message: str = "", content: Content | None = None
 ) -> Response[dict[str, Any]]:
-    shown = without_values(saved.body) if hide else dict(saved.body)
     body: dict[str, Any] = {
         "status": "ok",
         "message": message,
@@ -200,10 +195,23 @@ def _answer(
         "needs_deployment": saved.needs_deployment,
         "last_deployed_at": optional_iso(saved.deployed_at),
         "target_epoch": saved.epoch,
-        **shown,
-        "warnings": list(warnings),
+        **_shown(saved.body),
+        **_about(content),
     }
     return Response(body, headers={"ETag": saved.etag})
+
+
+def _shown(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A target as every answer to people has it."""
+    shown: dict[str, Any] = hidden(body)
+    return shown
+
+
+def _about(content: Content | None) -> dict[str, Any]:
+    about: dict[str, Any] = {"warnings": list(content.warnings) if content else []}
+    if content is not None and content.app_id is not None:
+        about["appId"] = content.app_id
+    return about
 
 
 HANDLERS = (

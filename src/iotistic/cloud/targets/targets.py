@@ -17,7 +17,7 @@ from iotistic.cloud.clock import Clock, iso
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import device_targets, target_versions
 from iotistic.cloud.server_key import ServerKey
-from iotistic.cloud.targets.draft import Draft
+from iotistic.cloud.targets.draft import Change, Content, FormerVersion
 from iotistic.cloud.targets.version import (
     Saved,
     Served,
@@ -52,21 +52,34 @@ class Targets:
         self,
         caller: Caller,
         device: Row[Any],
-        draft: Draft,
+        change: Change,
         *,
         deploy: bool,
         if_match: str | None,
-    ) -> Saved:
-        """Add a version, and deploy it unless it is to be staged. Raises ChangedMeanwhile."""
-        return await self._add(
-            caller,
-            device,
-            draft.body(),
-            comment=draft.comment,
-            new_epoch=draft.new_epoch,
-            deploy=deploy,
-            if_match=if_match,
-        )
+    ) -> tuple[Saved, Content]:
+        """Add a version, and deploy it unless it is to be staged.
+
+        What follows on the version before is worked out in the transaction that adds it, so no
+        other one comes between. Raises InvalidField, ChangedMeanwhile.
+        """
+        try:
+            async with self._database.write() as connection:
+                await self._lock(connection, device.id)
+                before = await self._newest(connection, device.id)
+                check_match(before, if_match)
+                content = await asyncio.to_thread(change.onto, before.body)
+                await self._add(connection, caller, device, change, content, before)
+                newest = await self._newest(connection, device.id)
+                if deploy:
+                    await self._deploy(connection, device, newest)
+                    await self._record(
+                        connection, caller, device, "target-deployed", newest.version
+                    )
+                return await self._newest(connection, device.id), content
+        except IntegrityError as error:
+            raise Conflict(
+                "somebody else saved a target at the same moment", code="changed-meanwhile"
+            ) from error
 
     async def deploy(self, caller: Caller, device: Row[Any], *, if_match: str | None) -> Saved:
         """Give the newest version to the device. Raises NotFound, ChangedMeanwhile."""
@@ -88,15 +101,9 @@ class Targets:
         ChangedMeanwhile.
         """
         old = await self.version(device.id, version)
-        return await self._add(
-            caller,
-            device,
-            old,
-            comment=f"back to version {version}",
-            new_epoch=False,
-            deploy=True,
-            if_match=if_match,
-        )
+        change = FormerVersion(body=old, comment=f"back to version {version}")
+        saved, _ = await self.save(caller, device, change, deploy=True, if_match=if_match)
+        return saved
 
     async def cancel(self, caller: Caller, device: Row[Any], *, if_match: str | None) -> Saved:
         """Drop what is staged: what is deployed becomes the newest version again.
@@ -138,48 +145,28 @@ class Targets:
 
     async def _add(
         self,
+        connection: AsyncConnection,
         caller: Caller,
         device: Row[Any],
-        body: Mapping[str, Any],
-        *,
-        comment: str,
-        new_epoch: bool,
-        deploy: bool,
-        if_match: str | None,
-    ) -> Saved:
-        content = await asyncio.to_thread(canonical_json, body)
-        sealed = await asyncio.to_thread(
-            self._server_key.seal, content, context=_context(device.id)
+        change: Change,
+        content: Content,
+        before: Saved,
+    ) -> None:
+        version = (before.version or 0) + 1
+        sealed = await asyncio.to_thread(self._seal, device.id, content.body)
+        await self._point_to(connection, device.id, version, before, new_epoch=change.new_epoch)
+        await connection.execute(
+            insert(target_versions).values(
+                device_id=device.id,
+                version=version,
+                body_sealed=sealed,
+                created_at=self._clock(),
+                author=caller.username,
+                comment=change.comment,
+            )
         )
-        try:
-            async with self._database.write() as connection:
-                await self._lock(connection, device.id)
-                before = await self._newest(connection, device.id)
-                check_match(before, if_match)
-                version = (before.version or 0) + 1
-                await self._point_to(connection, device.id, version, before, new_epoch=new_epoch)
-                await connection.execute(
-                    insert(target_versions).values(
-                        device_id=device.id,
-                        version=version,
-                        body_sealed=sealed,
-                        created_at=self._clock(),
-                        author=caller.username,
-                        comment=comment,
-                    )
-                )
-                await self._record(connection, caller, device, "target-saved", version)
-                if deploy:
-                    await self._deploy(
-                        connection, device, await self._newest(connection, device.id)
-                    )
-                    await self._record(connection, caller, device, "target-deployed", version)
-                await self._prune(connection, device.id, version)
-                return await self._newest(connection, device.id)
-        except IntegrityError as error:
-            raise Conflict(
-                "somebody else saved a target at the same moment", code="changed-meanwhile"
-            ) from error
+        await self._record(connection, caller, device, "target-saved", version)
+        await self._prune(connection, device.id, version)
 
     async def _lock(self, connection: AsyncConnection, device_id: int) -> None:
         query = select(device_targets.c.device_id).where(device_targets.c.device_id == device_id)
@@ -214,6 +201,9 @@ class Targets:
             )
         body: dict[str, Any] = await asyncio.to_thread(self._open, device_id, row.body_sealed)
         return body
+
+    def _seal(self, device_id: int, body: Mapping[str, Any]) -> bytes:
+        return self._server_key.seal(canonical_json(body), context=_context(device_id))
 
     def _open(self, device_id: int, sealed: bytes) -> Any:
         return msgspec.json.decode(self._server_key.open(sealed, context=_context(device_id)))
