@@ -55,6 +55,17 @@ async def test_a_target_without_a_version_would_be_the_next_one(api: Served) -> 
     assert [risk["code"] for risk in found["risks"]].count("services-removed") == 1
 
 
+async def test_an_app_alone_can_be_asked_about_beside_the_others(api: Served) -> None:
+    await api.box.given_target(target(service("web", "1")))
+    lab = target(more={7: [service("lab", "1")]})
+    del lab["apps"][str(SHOP)]
+
+    found = await what_if(api, {**lab, "version": None, "keepOthers": True})
+
+    assert found["interruptions"] == []
+    assert [(app["appId"], app["goes"]) for app in found["apps"]] == [(7, False), (SHOP, False)]
+
+
 async def test_an_older_version_is_told_to_be_refused(api: Served) -> None:
     await api.box.given_target(target(service("web", "1"), version=4))
 

@@ -24,7 +24,9 @@ async def test_the_plan_says_what_waits_and_why(api: Served) -> None:
     assert plan["round"] > 0
     assert plan["decidedAt"] > 0
     (app,) = plan["apps"]
-    assert app["services"] == [{"serviceId": 1, "serviceName": "web", "settled": False}]
+    (web,) = app["services"]
+    assert (web["serviceId"], web["serviceName"], web["settled"]) == (1, "web", False)
+    assert "gone:1" in web["why"]
     (found,) = plan["waits"] or plan["steps"]
     assert (found["appId"], found["serviceId"], found["serviceName"]) == (SHOP, 1, "web")
     assert found["subject"] == f"{SHOP}/service/1"

@@ -26,7 +26,7 @@ from iotistic.model.errors import (
     Refused,
     Unavailable,
 )
-from iotistic.model.reader import BODY_BYTES_MAX
+from iotistic.model.reader import BODY_BYTES_MAX, Fields
 from iotistic.model.target import TargetState, parse_target
 
 LOOK_TIMEOUT_S = 5.0
@@ -149,9 +149,18 @@ class PlanRoutes:
 
 
 def _as_next(document: dict[str, Any], held: StoredTarget | None) -> dict[str, Any]:
-    """A target as a person writes it: without a version it would be the next one."""
+    """A target as a person writes it: without a version it would be the next one.
+
+    With `keepOthers` it says nothing of apps it does not have: those of the held target stay.
+    """
+    fields = Fields(document, "")
+    keep_others = fields.boolean("keepOthers", default=False)
+    document = {name: value for name, value in document.items() if name != "keepOthers"}
     if document.get("apps") is None:
         raise InvalidField("apps", expected="an object by app id ({} for none)", found=None)
+    if keep_others and held is not None:
+        given = fields.mapping("apps")
+        document = {**document, "apps": {**held.apps, **given}}
     if document.get("version") is not None:
         return document
     version = (held.version or 0) + 1 if held else 1
