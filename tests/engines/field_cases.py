@@ -228,8 +228,8 @@ CASES: tuple[Case, ...] = (
         "volumes",
         (
             Mount(target="/data", source="data"),
-            Mount(target="/read", source="data", read_only=True),
             Mount(target="/empty", source="more", no_copy=True),
+            Mount(target="/read", source="data", read_only=True),
         ),
         (
             Mount(target="/host", source=FOLDER, kind=MountKind.BIND),
@@ -290,9 +290,10 @@ TOGETHER = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectCase:
-    """A network or a volume set so."""
+    """A network or a volume set so. `driver`: not every kernel has the driver."""
 
     id: str
+    driver: bool = False
     spec: dict[str, Any] = field(default_factory=dict)
 
 
@@ -307,7 +308,9 @@ NETWORK_CASES = (
     ObjectCase(id="nothing"),
     ObjectCase(id="driver", spec={"driver": "bridge"}),
     ObjectCase(
-        id="other-driver", spec={"driver": "macvlan", "driver_opts": (("macvlan_mode", "bridge"),)}
+        id="other-driver",
+        spec={"driver": "macvlan", "driver_opts": (("macvlan_mode", "bridge"),)},
+        driver=True,
     ),
     ObjectCase(
         id="driver_opts", spec={"driver_opts": (("com.docker.network.bridge.enable_icc", "false"),)}

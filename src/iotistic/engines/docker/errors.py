@@ -75,6 +75,8 @@ def network_error(answer: EngineAnswer, what: str) -> IotisticError:
             code="network-pool-overlap",
             remedy="remove networks that are not used, or give the engine more address pools",
         )
+    if "operation not supported" in answer.text:
+        return Refused(f"{what}: {answer.text}", remedy="this kernel has no such network driver")
     return general(answer, what)
 
 

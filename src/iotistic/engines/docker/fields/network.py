@@ -113,22 +113,22 @@ def _mode(found: str, request: ContainerRequest) -> str | None:
 def _attachments(found: Document, request: ContainerRequest) -> Iterator[NetworkAttachment]:
     wanted = {joining.network: joining.how for joining in request.networks}
     for name, settings in (found.NetworkSettings.Networks or {}).items():
-        how = _attachment(settings or Endpoint(), wanted.get(name), found.Id)
+        # The engine lets the container answer to these by itself.
+        added = {found.Id[:_ID_DIGITS], found.Config.Hostname}
+        how = _attachment(settings or Endpoint(), wanted.get(name), added)
         attachment = own_attachment(request, name, how)
         if attachment is not None:
             yield attachment
 
 
 def _attachment(
-    found: Endpoint, wanted: NetworkAttachment | None, container_id: str
+    found: Endpoint, wanted: NetworkAttachment | None, added: set[str]
 ) -> NetworkAttachment:
     addresses = found.IPAMConfig
     asked = wanted or NetworkAttachment(name="")
     return NetworkAttachment(
         name="",
-        aliases=tuple(
-            sorted(name for name in found.Aliases or () if name != container_id[:_ID_DIGITS])
-        ),
+        aliases=tuple(sorted(set(found.Aliases or ()) - (added - set(asked.aliases)))),
         ipv4_address=addresses.IPv4Address if addresses else "",
         ipv6_address=addresses.IPv6Address if addresses else "",
         link_local_ips=tuple(sorted(addresses.LinkLocalIPs or ())) if addresses else (),
