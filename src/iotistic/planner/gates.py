@@ -80,7 +80,8 @@ def begin_and_lock(
             _hold(steps, waits, changes or stops, foreign, sight)
             return
         if stops:
-            _replace(steps, [*changes, *stops], take_locks(app.app_id, stops[0]))
+            force = app.lock is LockMode.FORCE
+            _replace(steps, [*changes, *stops], take_locks(app.app_id, stops[0], force=force))
             return
     if changes:
         first = releases.begin(app, now_s=sight.now_s, because=changes[0])
@@ -99,12 +100,13 @@ def lock_for_clearing(steps: list[Step], waits: list[Wait], app_id: int, sight: 
         _replace(steps, stops, take_locks(app_id, stops[0]))
 
 
-def take_locks(app_id: int, because: Step) -> Step:
+def take_locks(app_id: int, because: Step, *, force: bool = False) -> Step:
     """Take the app's locks, all or none."""
     return Step(
         kind=StepKind.TAKE_LOCKS,
         subject=releases.subject_of(app_id),
         reason=f"before {because.kind} of {because.service_name}: {because.reason}",
+        force=force,
     )
 
 

@@ -27,7 +27,7 @@ class Step:
     `owner` is the service that a pull is for (its subject is the image, which belongs to no app).
     `purpose` is the spec hash it serves, for the counting of attempts. `name` is the new name of a
     RENAME. `lockless`: a person asked for it, or it clears away what should not be; no lock holds
-    it off. Steps about releases carry the release and its hash; VERIFY the deadline `until_s`,
+    it off. `force`: locks of services are overruled, since the target says so. Steps about releases carry the release and its hash; VERIFY the deadline `until_s`,
     REJECT the failing service as `service_name`, and its container as `target`.
     """
 
@@ -46,6 +46,7 @@ class Step:
     release_hash: str = ""
     until_s: float | None = None
     lockless: bool = False
+    force: bool = False
     grace_s: float = 10.0
     seen_start: str | None = None
     differences: tuple[Difference, ...] = ()
@@ -105,7 +106,8 @@ class Plan:
 
     @property
     def settled(self) -> bool:
-        """Nothing to do, nothing to wait for."""
-        return not self.needs_resources and all(
-            verdict.verdict is Verdict.SETTLED for verdict in self.verdicts.values()
+        """Nothing to do, nothing to wait for. What a person stopped is as it should be."""
+        return not (self.needs_resources or self.needs_inspection) and all(
+            verdict.verdict in (Verdict.SETTLED, Verdict.INTERRUPTED)
+            for verdict in self.verdicts.values()
         )

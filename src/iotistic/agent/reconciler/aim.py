@@ -41,7 +41,15 @@ class Aim:
         worked_out = await asyncio.to_thread(self.work_out, taken.target)
         self.wanted = replace(worked_out, good=self.wanted.good)
         self.target_hash = taken.state_hash
+        await self._drop_watches()
         await self.learn_good()
+
+    async def _drop_watches(self) -> None:
+        """A release that is wanted no more is watched no more: wanted again, its time is new."""
+        hashes = {app.app_id: app.release_hash for app in self.wanted.apps}
+        for candidate in (await self._store.releases.all()).candidates:
+            if hashes.get(candidate.app_id) != candidate.release_hash:
+                await self._store.releases.drop_candidate(candidate.app_id)
 
     async def learn_good(self) -> None:
         """Take up the good releases of the store.

@@ -24,8 +24,11 @@ class HostFolders(Protocol):
         """The services (app id, key) whose newest container said that it has taken over."""
         ...
 
-    async def take(self, app_id: int) -> Lock | None:
-        """Take the locks of all services of an app, or none: then whose is in the way."""
+    async def take(self, app_id: int, *, force: bool = False) -> Lock | None:
+        """Take the locks of all services of an app, or none: then whose is in the way.
+
+        With `force` nobody's is.
+        """
         ...
 
     async def release(self, app_id: int) -> None:

@@ -70,13 +70,15 @@ class Keeper:
                     )
                 )
             case StepKind.COMMIT:
+                if document is None:
+                    return False  # the target was replaced meanwhile
                 good = GoodRelease(
                     app_id=app_id,
                     release_hash=step.release_hash,
                     release=step.release,
                     at_ms=now_ms,
                 )
-                await self._store.releases.commit(good, document or {})
+                await self._store.releases.commit(good, document)
             case StepKind.REJECT:
                 await self._reject(step, now_ms)
             case StepKind.TAKE_LOCKS:
@@ -104,7 +106,7 @@ class Keeper:
 
     async def _take_locks(self, app_id: int, step: Step, now_ms: int) -> bool:
         # The files first: an entry in the store without them would be a lock that is none.
-        if await self._folders.take(app_id) is not None:
+        if await self._folders.take(app_id, force=step.force) is not None:
             return False
         await self._store.locks.save(
             Lock(

@@ -291,11 +291,9 @@ class StateReconciler:
 
     async def _note(self, notes: Sequence[Step]) -> bool:
         """Make notes; whether there is something new to plan with."""
-        stored = await self._store.target()
-        apps = stored.apps if stored else {}
         for step in notes:
             try:
-                await self._keeper.note(step, apps.get(str(step.subject.app_id)))
+                await self._keeper.note(step, await self._document_of(step))
             except IotisticError as error:
                 self._log.warning("note not made", step=step.kind, code=error.code)
                 return False
@@ -305,6 +303,16 @@ class StateReconciler:
             self._full_look = True
             self.wake()
         return True
+
+    async def _document_of(self, step: Step) -> Any:
+        """The app as the wire had it, if that is still the release that the step is about."""
+        stored = await self._store.target()
+        hashes = {app.app_id: app.release_hash for app in self._aim.wanted.apps}
+        if stored is None or stored.state_hash != self._aim.target_hash:
+            return None
+        if hashes.get(step.subject.app_id) != step.release_hash:
+            return None
+        return stored.apps.get(str(step.subject.app_id))
 
     async def _look(self, *, full: bool) -> World:
         # Taken before looking: a step that ends meanwhile may have been seen half done.
@@ -332,6 +340,7 @@ class StateReconciler:
         if decided.settled and decided_for is not None:
             await self._mark_applied(decided_for)
         await self._journal.flush()
+        await self._store.save_time_left()
 
     def _pause_s(self, world: World, decided: Plan) -> float:
         due_s = [*self._wakes.echoes(world.now_s)]
