@@ -15,7 +15,8 @@ from typing import Any
 from iotistic.model.errors import InvalidField
 from iotistic.model.objects import NetworkSpec, VolumeSpec
 from iotistic.model.reader import Fields, check_integer, join
-from iotistic.model.release import LockMode, Strategy, Verify
+from iotistic.model.release import LockMode, Strategy, StrategyKind, Verify
+from iotistic.model.runtime_folder import CONTROL_TARGET
 from iotistic.model.secret import Secret
 from iotistic.model.service import Dependency, PullPolicy, ServiceSpec
 from iotistic.model.vocabulary import app_parts, order, process, secrets
@@ -154,6 +155,8 @@ def _parse_app(fields: Fields, key: str | None) -> AppTarget:
     _refuse_twice(at, "service id", [service.key for service in services])
     _refuse_twice(at, "service name", [service.service_name for service in services])
     order.check_order([(s.service_name, s.depends_on, s.spec.network_mode) for s in services], at)
+    strategy = app_parts.strategy(fields)
+    _keep_free(services, strategy, at)
     app = AppTarget(
         app_id=app_id,
         app_name=fields.text("appName", pattern=NAME, expected=_NAME_EXPECTED),
@@ -162,13 +165,27 @@ def _parse_app(fields: Fields, key: str | None) -> AppTarget:
         volumes=app_parts.volumes(fields),
         secrets=values,
         release=app_parts.release(fields),
-        strategy=app_parts.strategy(fields),
+        strategy=strategy,
         verify=app_parts.verify(fields),
         lock=app_parts.lock(fields),
     )
     fields.raw("appUuid")
     fields.warn_unknown()
     return app
+
+
+def _keep_free(services: Sequence[ServiceTarget], strategy: Strategy, at: str) -> None:
+    """Refuse a mount where a service and the agent speak to each other."""
+    for n, service in enumerate(services):
+        spec = service.spec
+        taken = {mount.target for mount in (*spec.volumes, *spec.tmpfs, *spec.secrets)}
+        speaks = service.update_lock or strategy.kind is StrategyKind.HAND_OVER
+        if speaks and CONTROL_TARGET in taken:
+            raise InvalidField(
+                f"{at}[{n}].config.volumes",
+                expected="another path, since this is the folder of update locks and hand-over",
+                found=CONTROL_TARGET,
+            )
 
 
 def _app_id(fields: Fields, key: str | None) -> int:

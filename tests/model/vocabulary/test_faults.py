@@ -224,6 +224,20 @@ def test_a_chain_as_long_as_an_app_may_be_is_read() -> None:
     assert len(read(*chain, {}).apps[0].services) == 999
 
 
+@pytest.mark.parametrize(
+    ("config", "app"),
+    [
+        param({"update_lock": True}, {}, id="a service that may hold updates off"),
+        param({}, {"strategy": "hand-over"}, id="an app that is handed over"),
+    ],
+)
+def test_nothing_is_mounted_where_a_service_and_the_agent_speak(config: Any, app: Any) -> None:
+    mounts = {"volumes": ["data:/run/iotistic"]}
+
+    assert fault_of({**config, **mounts}, **app).path == f"{CONFIG}.volumes"
+    assert read(mounts).apps[0].services[0].spec.volumes
+
+
 def test_a_network_can_only_be_shared_with_the_service_that_has_it() -> None:
     fault = fault_of({"network_mode": "service:s1"}, {"network_mode": "service:s2"}, {})
 

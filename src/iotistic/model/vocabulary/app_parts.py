@@ -75,7 +75,7 @@ def _network(fields: Fields, short_name: str) -> NetworkSpec:
         driver=_driver(fields),
         driver_opts=driver_opts,
         internal=fields.boolean("internal", default=False),
-        enable_ipv6=fields.boolean("enable_ipv6", "enableIPv6", default=False),
+        enable_ipv6=fields.boolean("enable_ipv6", default=False),
         attachable=fields.boolean("attachable", default=False),
         labels=labels(fields),
         ipam_driver=_driver(ipam),

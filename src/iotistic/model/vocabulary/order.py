@@ -26,7 +26,7 @@ def depends_on(config: Fields, network_mode: str | None) -> tuple[Dependency, ..
 
 
 def _read(config: Fields) -> list[Dependency]:
-    raw = config.raw("depends_on", "dependsOn")
+    raw = config.raw("depends_on")
     at = config.path("depends_on")
     if raw is None:
         return []

@@ -80,7 +80,7 @@ def _short(config: Fields, raw: Any, at: str) -> Mount:
 def _long(fields: Fields) -> Mount | Tmpfs:
     kind = fields.choice("type", _Kind, default=_Kind.VOLUME)
     target = fields.text("target")
-    read_only = fields.boolean("read_only", "readOnly", default=False)
+    read_only = fields.boolean("read_only", default=False)
     fields.raw("consistency")
     if kind is _Kind.TMPFS:
         found: Mount | Tmpfs = _long_tmpfs(fields, target, read_only=read_only)
