@@ -169,7 +169,7 @@ def _wire(
         "o1_registrar": o1_registrar,
         "provisioning_keys": keys,
         "registrar": registrar,
-        "reports": Reports(database, clock, server_key=server_key),
+        "reports": Reports(database, clock, server_key=server_key, audit_log=audit_log),
         "sessions": sessions,
         "target_history": TargetHistory(database),
         "targets": Targets(database, clock, server_key=server_key, audit_log=audit_log),

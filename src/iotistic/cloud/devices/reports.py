@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from iotistic.cloud.access import DeviceCaller
+from iotistic.cloud.audit import AuditLog
 from iotistic.cloud.clock import MINUTE_MS, Clock, iso
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import current_states, devices
+from iotistic.cloud.devices.releases import Rejection, new_rejections, releases_of
 from iotistic.cloud.errors import Forbidden, TooLarge
 from iotistic.cloud.server_key import ServerKey
 from iotistic.model.canonical import canonical_json
@@ -23,12 +26,14 @@ from iotistic.model.errors import MASK, InvalidField, NotFound
 from iotistic.model.provisioning import UUID
 from iotistic.model.reader import BODY_BYTES_MAX
 from iotistic.model.report import Envelope, hash_of, merge, open_body
+from iotistic.model.target_secrets import hidden
 from iotistic.model.words import Dialect
 
 PROMISE_MS_DEFAULT = 5 * MINUTE_MS
 PROMISE_MS_MAX = 24 * 60 * MINUTE_MS
 OFFLINE_AFTER_PROMISES = 3
 _TEXT_LENGTH_MAX = 255
+_log = logging.getLogger("iotistic.cloud")
 _NAMES_OF_UUID = ("uuid", "deviceUuid")
 _ANY_UUID = re.compile(UUID.pattern, re.IGNORECASE)
 _COLUMNS = ("os_version", "agent_version", "architecture")
@@ -45,17 +50,21 @@ class _Merged:
     promise_ms: int
     facts: Mapping[str, str]
     machine_hash: str | None
+    rejections: tuple[Rejection, ...]
 
 
 class Reports:
     """Takes reports, and shows what came of them."""
 
-    def __init__(self, database: Database, clock: Clock, *, server_key: ServerKey) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, server_key: ServerKey, audit_log: AuditLog
+    ) -> None:
         self._database = database
         self._clock = clock
         self._server_key = server_key
+        self._audit = audit_log
 
-    async def accept(self, device: DeviceCaller, body: object) -> bool:
+    async def accept(self, device: DeviceCaller, body: object, *, address: str) -> bool:
         """Work one report in; False when it was dropped for having no place in time.
 
         Raises InvalidField, Forbidden (another device's), NeedsResync and TooLarge.
@@ -81,6 +90,7 @@ class Reports:
                 self._merge, device, held.body_sealed if held else None, inner
             )
             await self._store(connection, device.device_id, merged, is_new=held is None)
+            await self._tell(connection, device, merged.rejections, address)
             values: dict[str, Any] = {
                 **merged.facts,
                 "offline_at": now + OFFLINE_AFTER_PROMISES * merged.promise_ms,
@@ -102,14 +112,35 @@ class Reports:
         if held is None:
             raise NotFound("this device has not reported yet", code="no-report-yet")
         document = await asyncio.to_thread(self._open, device_id, held.body_sealed)
-        rest = {name: value for name, value in document.items() if name not in {"apps", "config"}}
+        own = {"apps", "config", "release"}
+        rest = {name: value for name, value in document.items() if name not in own}
         return {
             "apps": document.get("apps", {}),
-            "config": document.get("config", {}),
+            # An older agent reports it as it got it.
+            "config": hidden({"config": document.get("config", {})})["config"],
             "version": held.version,
+            "release": releases_of(document),
             "system_info": rest,
             "reported_at": iso(held.received_at),
         }
+
+    async def _tell(
+        self,
+        connection: AsyncConnection,
+        device: DeviceCaller,
+        rejections: tuple[Rejection, ...],
+        address: str,
+    ) -> None:
+        for rejection in rejections:
+            await self._audit.record(
+                connection,
+                actor=f"device:{device.uuid}",
+                action="release-rejected",
+                subject=f"device:{device.uuid}",
+                address=address,
+                **rejection.details(),
+            )
+            _log.warning("release rejected", extra={"device": device.uuid, **rejection.details()})
 
     async def _held(self, connection: AsyncConnection, device_id: int) -> Row[Any] | None:
         query = select(current_states).where(current_states.c.device_id == device_id)
@@ -153,6 +184,7 @@ class Reports:
             promise_ms=_promise_ms(document),
             facts={name: text for name in _COLUMNS if (text := _text(document.get(name)))},
             machine_hash=_text(document.get("machine_hash"), length_max=64),
+            rejections=new_rejections(held, document),
         )
 
     def _open(self, device_id: int, sealed: bytes) -> dict[str, Any]:

@@ -33,7 +33,7 @@ async def report(
     409 with the code `resync` asks for the whole document.
     """
     body = await read_json(request, bytes_max=BODY_BYTES_MAX)
-    await reports.accept(device, body)
+    await reports.accept(device, body, address=client_address(request))
     answer: dict[str, Any] = {"status": "ok"}
     if device.target_version is not None:
         answer["targetVersion"] = device.target_version
