@@ -178,7 +178,8 @@ def _keep_free(services: Sequence[ServiceTarget], strategy: Strategy, at: str) -
     """Refuse a mount where a service and the agent speak to each other."""
     for n, service in enumerate(services):
         spec = service.spec
-        taken = {mount.target for mount in (*spec.volumes, *spec.tmpfs, *spec.secrets)}
+        taken = {mount.target for mount in spec.volumes} | {t.target for t in spec.tmpfs}
+        taken |= {use.target for use in spec.secrets}
         speaks = service.update_lock or strategy.kind is StrategyKind.HAND_OVER
         if speaks and CONTROL_TARGET in taken:
             raise InvalidField(
