@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from iotistic.model.observation import Image
+from iotistic.model.words import ContainerState
 from iotistic.planner.policy import Policy
 from iotistic.planner.step import Step
 from iotistic.planner.world import Host
@@ -102,3 +104,21 @@ def test_a_pull_says_for_which_release_it_is() -> None:
     device = Drive(want(service()))
     step: Step = device.plan().steps[0]
     assert step.release_hash == device.wanted.apps[0].release_hash
+
+
+def test_a_tag_that_somebody_else_moved_makes_no_container_anew_for_ever() -> None:
+    """A container made anew would have the same other image, again and again."""
+    device = Drive(want(service(), service("db", "web:1"), release={"id": "r1"}), "web:1")
+    device.settle()
+    release = device.wanted.apps[0].release_hash
+    device.world = replace(device.world, pulled=(pulled("web:1", release_hash=release),))
+    assert device.world.resources is not None
+    moved = Image(id="sha256:moved", references=image("web:1").references)
+    device.world = replace(device.world, resources=replace(device.world.resources, images=(moved,)))
+    device.change("db", state=ContainerState.EXITED, exit_code=1)
+    device.done.clear()
+
+    device.settle()
+
+    assert device.words() == ["heal db", "create-container db", "start db"]
+    assert device.container("db").image_id == "sha256:moved"

@@ -54,7 +54,7 @@ def test_at_the_target_one_listing_is_all_the_planner_needs(
 ) -> None:
     want = wanted(state)
     end, _ = rounds(seen, want)
-    decided = plan(replace(end, resources=None), want)
+    decided = plan(replace(end, resources_fresh=False), want)
     assert not decided.needs_resources
     assert not decided.steps
 

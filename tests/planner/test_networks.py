@@ -46,6 +46,26 @@ def test_a_network_whose_description_changed_is_made_anew_with_what_is_in_it() -
     assert front.spec_hash == device.wanted.apps[0].networks[1].spec_hash
 
 
+def test_a_stopped_service_does_not_keep_a_network_from_being_made_anew() -> None:
+    def two(front: Any, version: int = 1) -> Any:
+        stopped = "running" if version == 1 else "stopped"
+        return want(
+            service("web", networks=["front"]),
+            service("db", "db:1", state=stopped, networks=["front"]),
+            networks={"front": front},
+            version=version,
+        )
+
+    device = Drive(two({}), *IMAGES)
+    device.settle()
+    device.release(two({"internal": True}, version=2))
+    device.settle()
+    assert device.running() == {"web"}
+    words = device.words()
+    assert words.index("remove db") < words.index("remove-network front")
+    assert words.count("create-network front") == 2
+
+
 def test_a_one_shot_that_is_done_does_not_run_again_for_a_network() -> None:
     device = networked(front={})
     device.release(state({"front": {"internal": True}}, version=2))

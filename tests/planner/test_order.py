@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from iotistic.model.words import ContainerState, Verdict
+from iotistic.planner.world import Intent, IntentKind
 from tests.planner.builders import service
 from tests.planner.drive import APP, Drive, want
 
@@ -170,3 +172,33 @@ def _without(device: Drive, container_id: str) -> Any:
 
     kept = tuple(c for c in device.world.containers if c.id != container_id)
     return replace(device.world, containers=kept)
+
+
+def test_what_is_not_required_does_not_hold_up_a_start_when_a_person_stopped_it() -> None:
+    device = pair("service_started", required=False)
+    db = device.wanted.apps[0].service("db")
+    assert db is not None
+    stop = Intent(kind=IntentKind.STOP, app_id=APP, service_id="db", purpose=db.spec_hash)
+    device.world = replace(device.world, intents=(stop,))
+    device.until("start web")
+
+
+def test_a_container_stays_until_those_that_are_made_anew_with_it_have_gone() -> None:
+    """Without it no later round would know why, if the agent was lost in between."""
+    depends = {"db": {"condition": "service_started", "restart": True}}
+
+    def state(version: int = 1, **db: Any) -> Any:
+        return want(
+            service("web", depends_on=depends), service("db", "db:1", **db), version=version
+        )
+
+    device = Drive(state(), *IMAGES)
+    device.settle()
+    device.change("db", state=ContainerState.EXITED, exit_code=0)
+    device.release(state(2, user="1"))
+    device.until("stop web")
+
+    assert device.said() >= {"stop web", "wait dependents-first db"}
+    device.settle()
+    words = device.words()
+    assert words.index("remove web") < words.index("remove db")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from iotistic.model.words import Verdict
+from iotistic.planner.world import CloseLook, Difference
 from tests.planner.builders import service
 from tests.planner.drive import APP, Drive, pulled, want
 
@@ -93,6 +94,45 @@ def test_hand_over_never_lets_the_old_go_while_the_new_does_not_run() -> None:
     for _ in range(4):
         device.round(but=lambda step: step.kind == "start")
     assert next(c for c in device.world.containers if c.id == old.id).state == "running"
+
+
+def test_hand_over_ends_for_a_container_that_somebody_changed() -> None:
+    """Its successor is of the same specification: beside each other nothing tells them apart."""
+    device = Drive(want(service(), strategy="hand-over"), "web:1")
+    device.settle()
+    web = device.container("web")
+    look = CloseLook(
+        compared_with=device.wanted.apps[0].services[0].spec_hash,
+        differences=(Difference(field="user", wanted="1", found="2"),),
+    )
+    device.world = replace(device.world, inspected={web.id: look})
+    device.done.clear()
+
+    device.settle()
+
+    assert order(device) == ["stop web", "remove web", "create-container web", "start web"]
+
+
+def test_hand_over_to_another_image_of_the_same_tag_runs_both_side_by_side() -> None:
+    release = {"strategy": "hand-over", "release": {"id": "r1"}}
+    device = Drive(want(service(image="web:latest"), **release), "web:latest")
+    device.settle()
+    device.done.clear()
+    release["release"] = {"id": "r2"}
+    device.release(want(service(image="web:latest"), version=2, **release))
+    device.settle()
+    assert order(device) == [
+        "pull web", "create-container web", "start web", "stop web", "remove web", "rename web",
+    ]  # fmt: skip
+
+
+def test_a_service_that_is_to_stop_in_the_middle_of_a_hand_over_stops_wholly() -> None:
+    device = updated({"kind": "hand-over", "handover_timeout": "20h"})
+    device.until("wait handover web")
+    stopped = service(image="web:2", state="stopped")
+    device.release(want(stopped, strategy="hand-over", version=3))
+    device.settle()
+    assert device.running() == set()
 
 
 def test_services_that_need_the_same_port_do_not_run_side_by_side() -> None:

@@ -105,7 +105,7 @@ class _AppRound:
         self._remake = resources.to_remake(app, sight.seen_resources)
         self._pairs = {
             s.key: pairing.pair(
-                s, sight.of_service(s), app.strategy, images.pinned_id(s, app, sight)
+                s, sight.of_service(s), app.strategy, images.to_be_made_of(s, app, sight)
             )
             for s in app.services
         }
@@ -127,6 +127,7 @@ class _AppRound:
             app,
             self._found,
             active,
+            self._replaced,
             lambda s, reason, message: Maker(s, sight.now_s).wait(reason, message),
         )
         for wanted in app.services:
@@ -216,7 +217,8 @@ class _AppRound:
             start_wait=order.start_gate(wanted, self._peers, maker.wait),
             network_mode=self._network_mode(wanted),
             look=sight.world.inspected.get(current.id) if current is not None else None,
-            image_id=images.pinned_id(wanted, app, sight),
+            image_id=images.to_be_made_of(wanted, app, sight),
+            leaves=self._leaves(current),
             shakes=self._shakes(wanted, current),
             completed=sight.is_completed(wanted),
             name_taken=wanted.request.name in sight.names,
@@ -231,18 +233,23 @@ class _AppRound:
             return None
         return f"container:{peer.current.id}"
 
+    def _leaves(self, current: Container | None) -> str:
+        """Which network the container has to leave, since it is made anew."""
+        if current is None or not self._remake:
+            return ""
+        remade = {n.name: n.short_name for n in self._app.networks if n.short_name in self._remake}
+        return next((remade[name] for name in sorted(remade.keys() & set(current.networks))), "")
+
     def _shakes(self, wanted: WantedService, current: Container | None) -> str:
         """Why the service's container has to go though it is as wanted itself."""
         if current is None:
             return ""
-        remade = {n.name: n.short_name for n in self._app.networks if n.short_name in self._remake}
-        for name in sorted(remade.keys() & set(current.networks)):
-            return f"network {remade[name]} is made anew"
+        if network := self._leaves(current):
+            return f"network {network} is made anew"
         if current.state is ContainerState.CREATED or order.is_done(wanted, current):
             return ""
         for dependency in wanted.depends_on:
-            shares = dependency.service == wanted.shares_network_of
-            if dependency.service in self._replaced and (dependency.restart or shares):
+            if dependency.service in self._replaced and order.follows(wanted, dependency):
                 return f"{dependency.service} is made anew"
         return ""
 

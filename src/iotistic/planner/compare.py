@@ -26,7 +26,11 @@ class NeedsInspection(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Why a container has to be replaced. `shaken`: for what it hangs on, not for itself."""
+    """Why a container has to be replaced.
+
+    `shaken`: not for its specification, but for what it hangs on or what was done to it. Then
+    nothing would tell its successor from it.
+    """
 
     reason: str
     differences: tuple[Difference, ...] = ()
@@ -66,7 +70,9 @@ def change_of(service: WantedService, current: Container, known: _Known) -> Chan
         return Change(reason=f"{_names(fields) or 'its specification'} changed", differences=fields)
     if look is not None and look.differences:
         return Change(
-            reason=f"{_names(look.differences)} changed from outside", differences=look.differences
+            reason=f"{_names(look.differences)} changed from outside",
+            differences=look.differences,
+            shaken=True,
         )
     return _outer_change(service, current, known)
 
@@ -77,7 +83,9 @@ def _outer_change(service: WantedService, current: Container, known: _Known) -> 
         difference = Difference(
             field="networks", wanted=", ".join(sorted(joined)), found=", ".join(current.networks)
         )
-        return Change(reason=f"not joined to network {lost[0]}", differences=(difference,))
+        return Change(
+            reason=f"not joined to network {lost[0]}", differences=(difference,), shaken=True
+        )
     mode = known.network_mode
     if service.shares_network_of and mode and current.network_mode not in ("", mode):
         difference = Difference(field="network_mode", wanted=mode, found=current.network_mode)

@@ -58,6 +58,18 @@ def pinned_id(service: WantedService, app: WantedApp, sight: Sight) -> str | Non
     return sight.pins.get((app.app_id, service.image, app.release_hash))
 
 
+def to_be_made_of(service: WantedService, app: WantedApp, sight: Sight) -> str | None:
+    """The image id that the service's container has to have; None: any that its reference had.
+
+    What is pinned counts as long as a container made anew would have it. When somebody else moved
+    the tag since, it would not, and to make it anew would never end. Raises NeedsResources.
+    """
+    pinned = pinned_id(service, app, sight)
+    if pinned is None or all(c.image_id == pinned for c in sight.of_service(service)):
+        return pinned
+    return pinned if sight.seen_images.get(service.image) == pinned else None
+
+
 def first_for(service: WantedService, app: WantedApp, sight: Sight) -> Step:
     """What comes first for a service whose image has to come: room for it, or the pull."""
     if app.strategy.kind is StrategyKind.DELETE_THEN_DOWNLOAD and service.image not in sight.images:

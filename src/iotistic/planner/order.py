@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from iotistic.model.observation import Container
@@ -80,7 +81,7 @@ def start_gate(
         if peer is None:
             continue  # not required, or the target would have been refused
         holds, failed, message = _holds(dependency, peer)
-        if holds or (failed and not dependency.required):
+        if holds or ((failed or peer.stopped_by) and not dependency.required):
             continue
         reason = WaitReason.DEPENDENCY_FAILED if failed else WaitReason.DEPENDENCY
         return wait(reason, message)
@@ -120,32 +121,47 @@ def stops_in_order(
     app: WantedApp,
     found: dict[str, Step | Wait | None],
     active: frozenset[str],
+    replaced: AbstractSet[str],
     wait: Callable[[WantedService, WaitReason, str], Wait],
 ) -> None:
-    """Let a service that is to be stopped wait until what depends on it has stopped, in place.
+    """Let a service that has to go wait until what depends on it has gone, in place.
 
-    `found` by service key; `active` are the names of services that have an active container.
+    One that stops waits for those that stop. One whose container is `replaced` (by name) keeps it
+    until those that are made anew with it have gone: as long as it is there, every round sees why
+    they have to. `found` by service key; `active` are the names of services that have an active
+    container.
     """
-    stopping = {s.name for s in app.services if _may_stop(found.get(s.key)) and s.name in active}
     dependents: dict[str, set[str]] = defaultdict(set)
+    followers: dict[str, set[str]] = defaultdict(set)
     for service in app.services:
-        if service.name in stopping:
-            for dependency in service.depends_on:
+        stops = _may_stop(found.get(service.key)) and service.name in active
+        goes = stops or _is(found.get(service.key), StepKind.REMOVE)
+        for dependency in service.depends_on if goes else ():
+            if stops:
                 dependents[dependency.service].add(service.name)
+            if follows(service, dependency):
+                followers[dependency.service].add(service.name)
     for service in app.services:
-        if not _is_stop(found.get(service.key)):
-            continue
-        first = sorted(dependents.get(service.name, ()))
+        first: set[str] = set()
+        if _is(found.get(service.key), StepKind.STOP):
+            first = dependents.get(service.name, first)
+        elif _is(found.get(service.key), StepKind.REMOVE) and service.name in replaced:
+            first = followers.get(service.name, first)
         if first:
             found[service.key] = wait(
-                service, WaitReason.DEPENDENTS_FIRST, f"stops after {', '.join(first[:5])}"
+                service, WaitReason.DEPENDENTS_FIRST, f"goes after {', '.join(sorted(first)[:5])}"
             )
+
+
+def follows(service: WantedService, dependency: Dependency) -> bool:
+    """Whether the service is made anew when the one it depends on is."""
+    return dependency.restart or dependency.service == service.shares_network_of
 
 
 def _may_stop(found: Step | Wait | None) -> bool:
     under_way = isinstance(found, Wait) and found.reason is WaitReason.STEP_IN_FLIGHT
-    return under_way or _is_stop(found)
+    return under_way or _is(found, StepKind.STOP)
 
 
-def _is_stop(found: Step | Wait | None) -> bool:
-    return isinstance(found, Step) and found.kind is StepKind.STOP
+def _is(found: Step | Wait | None, kind: StepKind) -> bool:
+    return isinstance(found, Step) and found.kind is kind

@@ -24,20 +24,30 @@ class Pair:
     """`current` was made for what is wanted now."""
 
 
-def pair(service: WantedService, containers: Sequence[Container], strategy: Strategy) -> Pair:
+def pair(
+    service: WantedService,
+    containers: Sequence[Container],
+    strategy: Strategy,
+    image_id: str | None = None,
+) -> Pair:
     """Sort out the containers of a service.
 
     The one made for this very specification before others, a running one before others, then the
-    newest; the id decides between equals, so that every round chooses alike.
+    newest; the id decides between equals, so that every round chooses alike. `image_id` is what
+    it has to be made of, if that is known.
     """
-    ranked = sorted(containers, key=lambda c: _rank(service, c), reverse=True)
+
+    def is_it(container: Container) -> bool:
+        return is_made_for(service, container) and image_id in (None, container.image_id)
+
+    ranked = sorted(containers, key=lambda c: (is_it(c), *_rank(service, c)), reverse=True)
     if not ranked:
         return Pair()
     current, *others = ranked
-    is_wanted_one = is_made_for(service, current) or speaks_another_version(current)
+    is_wanted_one = is_it(current) or speaks_another_version(current)
     old = None
     if strategy.kind is StrategyKind.HAND_OVER and others and is_wanted_one:
-        old = next((c for c in others if not is_made_for(service, c)), None)
+        old = next((c for c in others if not is_it(c)), None)
     return Pair(
         current=current,
         old=old,

@@ -47,7 +47,8 @@ class Situation:
     `want`: what the target wants, unless a person said stop (`asked`). `start_wait`: why it may
     not be started yet. `network_mode`: the one to make it with, None while the service whose
     network it shares is not there. `shakes`: why it has to go though it is as wanted (what it
-    hangs on is made anew). `completed`: it ended well before. `name_taken`: by another container.
+    hangs on is made anew), `leaves`: the network, if it is one. `completed`: it ended well before.
+    `name_taken`: by another container.
     """
 
     want: RunState = RunState.RUNNING
@@ -59,6 +60,7 @@ class Situation:
     look: CloseLook | None = None
     image_id: str | None = None
     shakes: str = ""
+    leaves: str = ""
     completed: bool = False
     name_taken: bool = False
     handed_over: bool = False
@@ -86,7 +88,7 @@ def next_step(
     change = compare.change_of(maker.service, current, situation)
     if change is not None:
         return _replace(maker, current, situation, change, prerequisites)
-    if old is not None and situation.want is not RunState.STOPPED:
+    if old is not None:
         return _hand_over(maker, current, old, situation)
     return _same_spec(maker, current, situation)
 
@@ -113,8 +115,11 @@ def _replace(
 ) -> Step | Wait | None:
     active = current.state in ACTIVE
     if situation.want is RunState.STOPPED:
-        # What has ended may stay for someone to look at; it is never started again.
-        return maker.stop(current, "wanted stopped", lockless=situation.asked) if active else None
+        if active:
+            return maker.stop(current, "wanted stopped", lockless=situation.asked)
+        # What has ended may stay for someone to look at; it is never started again. But nobody
+        # else could have the network as long as it is there.
+        return maker.remove(current, change.reason) if situation.leaves else None
     if situation.strategy.kind not in _KILL_FIRST:
         if prerequisites is None:
             raise NeedsResources
@@ -175,6 +180,10 @@ def _hand_over(
     maker: Maker, current: Container, old: Container, situation: Situation
 ) -> Step | Wait | None:
     """The new container beside the old one: started, waited for, then the old one goes."""
+    if situation.want is RunState.STOPPED:
+        if old.state in ACTIVE:
+            return maker.stop(old, "wanted stopped", lockless=situation.asked)
+        return maker.remove(old, "wanted stopped, and there is a newer one")
     if current.state is not ContainerState.RUNNING:
         # A new one that ends is made again; the old one serves on meanwhile.
         return _same_spec(maker, current, situation)

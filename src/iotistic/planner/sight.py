@@ -102,6 +102,17 @@ class Sight:
         """What was seen in this round or an earlier one."""
         return self.world.resources
 
+    @cached_property
+    def seen_images(self) -> Mapping[str, str]:
+        """Image ids by reference, as seen now or earlier; raises NeedsResources if never."""
+        if self.world.resources is None:
+            raise NeedsResources
+        return {
+            reference: image.id
+            for image in sorted(self.world.resources.images, key=lambda image: image.id)
+            for reference in image.references
+        }
+
     def attempt(self, subject: Subject, kind: StepKind) -> Attempt | None:
         """The failures in a row of one kind of step on one subject."""
         return self._attempts.get((subject, kind))
