@@ -32,7 +32,7 @@ from iotistic.model.target import parse_target
 from iotistic.model.words import LogComponent
 from iotistic.planner import attempts
 from iotistic.planner.foresight import Foreseen, foresee
-from iotistic.planner.plan import completed, fulfilled, plan
+from iotistic.planner.plan import completed, fulfilled
 from iotistic.planner.policy import Policy
 from iotistic.planner.step import Plan, Step
 from iotistic.planner.wanted import Wanted
@@ -45,8 +45,6 @@ looking never takes more than half of the time, whatever the engine's speed. Mea
 beside a shell loop of `docker run`, 10 services: with 1 0.64 of its time, with 3 0.75; less than 1
 gains nothing, since the engine then answers the looks instead of starting containers."""
 FULL_LOOK_EVERY_S = 600.0
-_DECISIONS_A_ROUND = 8
-"""How often a round plans anew after it looked closer or made notes; the next round goes on."""
 _AGAIN_S = 5.0
 
 
@@ -96,14 +94,6 @@ class StateReconciler:
             words=self._words,
             on_change=on_change,
         )
-        self._keeper = Keeper(
-            store=store,
-            clock=clock,
-            log=self._log,
-            folders=folders,
-            journal=self._journal,
-            last_words=self._words.of,
-        )
         self._observer = Observer(
             engine=engine,
             store=store,
@@ -112,13 +102,31 @@ class StateReconciler:
             folders=folders,
             pulling=lambda: self._manager.pulling,
         )
+        self._decider = Decider(
+            store=store,
+            clock=clock,
+            log=self._log,
+            policy=policy,
+            aim=self._aim,
+            observer=self._observer,
+            keeper=Keeper(
+                store=store,
+                clock=clock,
+                log=self._log,
+                folders=folders,
+                journal=self._journal,
+                last_words=self._words.of,
+            ),
+            # Taken before looking: a step that ends meanwhile may have been seen half done.
+            in_flight=lambda: frozenset(self._in_flight),
+            attempts=lambda: tuple(self._attempts.values()),
+        )
         self._intake = TargetIntake(store, clock, self._log)
         self._one_offer_at_a_time = asyncio.Lock()
         self._in_flight: dict[Subject, Step] = {}
         self._attempts: dict[tuple[Subject, StepKind], Attempt] = {}
         self._snapshot = Snapshot()
         self._full_look = True
-        self._look_took_s = 0.0
         self._engine_failures = 0
 
     def last_words(self, subject: Subject) -> Sequence[str]:
@@ -236,11 +244,13 @@ class StateReconciler:
                 self._wakes.bell.clear()
                 pause_s = await self._round(group)
                 await sleep_unless(self._wakes.bell, pause_s, self._clock)
-                await self._clock.sleep(max(ROUND_SPACING_S, _SPACING_PER_LOOK * self._look_took_s))
+                await self._clock.sleep(
+                    max(ROUND_SPACING_S, _SPACING_PER_LOOK * self._decider.look_took_s)
+                )
 
     async def look(self) -> Plan:
         """One look and its plan, without doing anything."""
-        world, decided = await self._look_and_decide(full=False, may_act=False)
+        world, decided, _ = await self._decider.decide(full=False, may_act=False)
         self._record(world, decided)
         return decided
 
@@ -251,11 +261,12 @@ class StateReconciler:
         self._full_look = False
         may_act = self._may_act()
         try:
-            world, decided = await self._look_and_decide(full=full, may_act=may_act)
+            world, decided, is_old = await self._decider.decide(full=full, may_act=may_act)
         except EngineUnavailable as error:
             self._full_look = True
             return self._engine_is_away(error)
         self._engine_failures = 0
+        self._full_look = self._full_look or is_old
         # No await from the plan to here: what is set off belongs to the target that is held now.
         decided_for = self._aim.target_hash
         done = fulfilled(world, self._aim.wanted)
@@ -267,62 +278,6 @@ class StateReconciler:
                 group.create_task(self._execute(step), name=f"step {step.kind} {step.subject}")
         await self._remember(world, decided, done, one_shots, decided_for)
         return self._pause_s(world, decided)
-
-    async def _look_and_decide(self, *, full: bool, may_act: bool) -> tuple[World, Plan]:
-        """Plan; look closer where the plan asks for it; make the plan's notes; plan again."""
-        started_s = self._clock.now_s()
-        world = await self._look(full=full)
-        decided = plan(world, self._aim.wanted, self._policy)
-        if decided.needs_resources:
-            world = await self._look(full=True)
-            decided = plan(world, self._aim.wanted, self._policy)
-        self._look_took_s = self._clock.now_s() - started_s
-        if decided.needs_inspection:
-            ids = decided.needs_inspection
-            world = await self._observer.inspect(ids, world, self._aim.in_force)
-            decided = plan(world, self._aim.wanted, self._policy)
-        for _ in range(_DECISIONS_A_ROUND if may_act else 0):
-            notes = [step for step in decided.steps if step.kind.is_journal]
-            if not notes or not await self._note(notes):
-                break
-            world = await self._observer.noted(world)
-            decided = plan(world, self._aim.wanted, self._policy)
-        return world, decided
-
-    async def _note(self, notes: Sequence[Step]) -> bool:
-        """Make notes; whether there is something new to plan with."""
-        for step in notes:
-            try:
-                await self._keeper.note(step, await self._document_of(step))
-            except IotisticError as error:
-                self._log.warning("note not made", step=step.kind, code=error.code)
-                return False
-        await self._aim.learn_good()
-        if any(step.kind is StepKind.COMMIT for step in notes):
-            # What only the release before needed may go now.
-            self._full_look = True
-            self.wake()
-        return True
-
-    async def _document_of(self, step: Step) -> Any:
-        """The app as the wire had it, if that is still the release that the step is about."""
-        stored = await self._store.target()
-        hashes = {app.app_id: app.release_hash for app in self._aim.wanted.apps}
-        if stored is None or stored.state_hash != self._aim.target_hash:
-            return None
-        if hashes.get(step.subject.app_id) != step.release_hash:
-            return None
-        return stored.apps.get(str(step.subject.app_id))
-
-    async def _look(self, *, full: bool) -> World:
-        # Taken before looking: a step that ends meanwhile may have been seen half done.
-        in_flight = frozenset(self._in_flight)
-        return await self._observer.look(
-            full=full,
-            in_flight=in_flight,
-            attempts=tuple(self._attempts.values()),
-            wanted=self._aim.in_force,
-        )
 
     async def _remember(
         self,

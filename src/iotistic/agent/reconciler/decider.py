@@ -1,0 +1,108 @@
+"""Comes to a decision: look, plan, look closer, make the plan's notes, plan again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from iotistic.agent.clock import Clock
+from iotistic.agent.logs import AgentLogger
+from iotistic.agent.reconciler.aim import Aim
+from iotistic.agent.reconciler.keeper import Keeper
+from iotistic.agent.reconciler.observer import Observer
+from iotistic.agent.store import Store
+from iotistic.model.errors import IotisticError
+from iotistic.planner.plan import plan
+from iotistic.planner.policy import Policy
+from iotistic.planner.step import Plan, Step
+from iotistic.planner.world import Attempt, StepKind, Subject, World
+
+DECISIONS_MAX = 8
+"""How often one round plans anew after it made notes; the next round goes on."""
+
+
+class Decider:
+    """What one round decides. Of all steps only notes in the store are done here."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        log: AgentLogger,
+        policy: Policy,
+        aim: Aim,
+        observer: Observer,
+        keeper: Keeper,
+        in_flight: Callable[[], frozenset[Subject]],
+        attempts: Callable[[], tuple[Attempt, ...]],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._log = log
+        self._policy = policy
+        self._aim = aim
+        self._observer = observer
+        self._keeper = keeper
+        self._in_flight = in_flight
+        self._attempts = attempts
+        self.look_took_s = 0.0
+
+    async def decide(self, *, full: bool, may_act: bool) -> tuple[World, Plan, bool]:
+        """The world, the plan, and whether a full look is due after it.
+
+        Between the last plan and the return nothing is awaited. Raises what a look may.
+        """
+        started_s = self._clock.now_s()
+        world = await self._look(full=full)
+        decided = self._plan(world)
+        if decided.needs_resources:
+            world = await self._look(full=True)
+            decided = self._plan(world)
+        self.look_took_s = self._clock.now_s() - started_s
+        if decided.needs_inspection:
+            ids = decided.needs_inspection
+            world = await self._observer.inspect(ids, world, self._aim.in_force)
+            decided = self._plan(world)
+        is_old = False
+        for _ in range(DECISIONS_MAX if may_act else 0):
+            notes = [step for step in decided.steps if step.kind.is_journal]
+            if not notes or not await self._note(notes):
+                break
+            # What only the release before needed may go after a commit.
+            is_old = is_old or any(step.kind is StepKind.COMMIT for step in notes)
+            world = await self._observer.noted(world)
+            decided = self._plan(world)
+        return world, decided, is_old
+
+    def _plan(self, world: World) -> Plan:
+        return plan(world, self._aim.wanted, self._policy)
+
+    async def _look(self, *, full: bool) -> World:
+        return await self._observer.look(
+            full=full,
+            in_flight=self._in_flight(),
+            attempts=self._attempts(),
+            wanted=self._aim.in_force,
+        )
+
+    async def _note(self, notes: Sequence[Step]) -> bool:
+        """Make notes; whether there is something new to plan with."""
+        for step in notes:
+            try:
+                await self._keeper.note(step, await self._document_of(step))
+            except IotisticError as error:
+                self._log.warning("note not made", step=step.kind, code=error.code)
+                return False
+        await self._aim.learn_good()
+        return True
+
+    async def _document_of(self, step: Step) -> Any:
+        """The app as the wire had it, if that is still the release that the step is about."""
+        stored = await self._store.target()
+        hashes = {app.app_id: app.release_hash for app in self._aim.wanted.apps}
+        if stored is None or stored.state_hash != self._aim.target_hash:
+            return None
+        if hashes.get(step.subject.app_id) != step.release_hash:
+            return None
+        return stored.apps.get(str(step.subject.app_id))
