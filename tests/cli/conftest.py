@@ -30,6 +30,7 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "state"
     folder.mkdir()
     monkeypatch.setenv("STATE_DIR", str(folder))
+    monkeypatch.setenv("SUDO_USER", "anna")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     return folder

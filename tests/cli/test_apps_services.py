@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli import answers
 from tests.cli.harness import Iotctl
-from tests.cli.scripted_server import Answer, Script, chunked
+from tests.cli.scripted_server import Answer, Script, chunked, refused
 from tests.cli.test_status import lines
 
 
@@ -131,7 +131,36 @@ def test_acts(
     said = iotctl(*arguments)
 
     assert (said.code, said.out) == (0, "web: stopped\n")
-    assert agent.last.document == {**body, "waitMs": 10_000}
+    assert agent.last.document == {**body, "holder": "anna", "waitMs": 10_000}
+
+
+@pytest.mark.parametrize("kind", ["apps", "services"])
+@pytest.mark.parametrize("act", ["start", "stop", "restart"])
+def test_an_act_is_forced_only_when_asked(
+    iotctl: Iotctl, agent: Script, kind: str, act: str
+) -> None:
+    agent.on("POST", f"/v1/{kind}/1001/{act}", answers.acted("stopped"))
+
+    iotctl(kind, act, "1001", "--force")
+
+    assert agent.last.document["force"] is True
+
+
+def test_an_app_that_somebody_locked_is_5_and_says_what_helps(
+    iotctl: Iotctl, agent: Script
+) -> None:
+    said_by_agent = refused(
+        409, "locked", "app 1001 is locked by person bert (milling)", remedy="wait, or --force"
+    )
+    agent.on("POST", "/v1/apps/1001/stop", said_by_agent)
+
+    said = iotctl("apps", "stop", "1001")
+
+    assert said.code == 5
+    assert (
+        said.err
+        == "iotctl: app 1001 is locked by person bert (milling)\n  next: wait, or --force\n"
+    )
 
 
 def test_stored_but_not_done_in_time_is_6(iotctl: Iotctl, agent: Script) -> None:

@@ -15,6 +15,10 @@ _LATE = {
     "doctor": Late(f"{_AT}.status:diagnostics", "", alias_of="diagnostics"),
     "diag": Late(f"{_AT}.status:diagnostics", "", alias_of="diagnostics"),
     "plan": Late(f"{_AT}.plan:plan", "What the agent will do next, and why it waits."),
+    "explain": Late(
+        f"{_AT}.explain:explain",
+        "Why an app is as it is: what is done, waited for, failed and was done before.",
+    ),
     "apps": Late(f"{_AT}.apps:apps", "The apps of this device."),
     "services": Late(f"{_AT}.services:services", "The services of the apps: one container each."),
     "logs": Late(f"{_AT}.agent:logs", "The agent's own log."),
@@ -23,6 +27,7 @@ _LATE = {
     "provision": Late(f"{_AT}.provision:provision", "Join a cloud, or see how joining goes."),
     "deprovision": Late(f"{_AT}.provision:deprovision", "Leave the cloud; services go on."),
     "factory-reset": Late(f"{_AT}.reset:factory_reset", "Remove all the agent made, start anew."),
+    "compose": Late(f"{_AT}.compose:compose", "Compose files: bring one along, take one away."),
     "config": Late(f"{_AT}.config:config", "Settings of the agent, and where each comes from."),
     "identity": Late(f"{_AT}.identity:identity", "Who this device is."),
     "db": Late(f"{_AT}.database:database", "Back up and restore the agent's database."),

@@ -76,6 +76,16 @@ class Session:
         return self.options.timeout_s or TIMEOUT_S
 
     @property
+    def person(self) -> str:
+        """Who asks, as a name for locks and the journal; no proof of anything."""
+        import getpass
+
+        try:
+            return (os.environ.get("SUDO_USER") or getpass.getuser())[:100]
+        except (KeyError, OSError):  # a user id without a name
+            return f"uid {os.getuid()}"
+
+    @property
     def now_ms(self) -> int:
         """Wall time, for ages on display."""
         return time.time_ns() // 1_000_000

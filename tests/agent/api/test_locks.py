@@ -61,7 +61,7 @@ async def test_a_locked_app_is_not_updated_until_it_is_unlocked(api: Served) -> 
 
     async def updated() -> bool:
         (web,) = (await api.unix.ok("/v1/services"))["services"]
-        return web["status"] == "running" and web["settled"] and web["imageName"] == "web:2"
+        return (web["status"], web["settled"], web["imageName"]) == ("running", True, "web:2")
 
     await api.box.until_async(updated)
     told = await api.box.store.journal.of(SHOP)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+
 from iotistic.cli.failure import ExitCode
 from iotistic.cli.session import Session
 
@@ -11,9 +13,14 @@ _DEFAULT_WAIT_MS = 10_000
 _WAIT_MS_MAX = 60_000
 _MARGIN_S = 5.0
 
+by_force = click.option("--force", is_flag=True, help="Also while somebody has locked the app.")
 
-def act(session: Session, path: str, body: dict[str, Any], *, wait: bool) -> ExitCode:
-    """Post the wish and say what became of it; TIMEOUT if it is stored but not done yet."""
+
+def act(session: Session, path: str, body: dict[str, Any], *, wait: bool, force: bool) -> ExitCode:
+    """Post the wish and say what became of it; TIMEOUT if it is stored but not done yet.
+
+    `force`: also while somebody else has locked the app.
+    """
     wait_ms = 0
     if wait:
         given_s = session.options.timeout_s
@@ -21,7 +28,12 @@ def act(session: Session, path: str, body: dict[str, Any], *, wait: bool) -> Exi
     reply = session.device.json(
         "POST",
         path,
-        {**body, "waitMs": wait_ms},
+        {
+            **body,
+            **({"force": True} if force else {}),
+            "holder": session.person,
+            "waitMs": wait_ms,
+        },
         # The agent is given its time and answers then: our own patience has to be longer.
         timeout_s=max(session.timeout_s, wait_ms / 1000) + _MARGIN_S,
     )

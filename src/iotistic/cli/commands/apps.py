@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from iotistic.cli.commands.acts import act
+from iotistic.cli.commands.acts import act, by_force
+from iotistic.cli.commands.locks import lock, locks, retry, unlock
 from iotistic.cli.commands.services import service_row
-from iotistic.cli.commands.status import verdict_row, worded
+from iotistic.cli.commands.status import verdict_row, why_of, worded
 from iotistic.cli.failure import ExitCode
 from iotistic.cli.lazy import Group
 from iotistic.cli.output import Output
@@ -55,7 +56,7 @@ def _show_app(out: Output, found: dict[str, Any]) -> None:
             ("app", found["appId"]),
             ("name", found["appName"]),
             ("state", worded(found["verdict"])),
-            ("why", found["reason"]),
+            ("why", why_of(found)),
         ]
     )
     out.line()
@@ -69,10 +70,13 @@ def _show_app(out: Output, found: dict[str, Any]) -> None:
 @click.argument("app_id", type=_APP_ID)
 @_service
 @_no_wait
+@by_force
 @click.pass_obj
-def start(session: Session, app_id: int, service: str | None, no_wait: bool) -> ExitCode:
+def start(
+    session: Session, app_id: int, service: str | None, no_wait: bool, force: bool
+) -> ExitCode:
     """Start an app again that was stopped by hand."""
-    return act(session, f"/v1/apps/{app_id}/start", _body(service), wait=not no_wait)
+    return act(session, f"/v1/apps/{app_id}/start", _body(service), wait=not no_wait, force=force)
 
 
 @apps.command()
@@ -86,34 +90,45 @@ def start(session: Session, app_id: int, service: str | None, no_wait: bool) -> 
     help="How long it stays stopped: until the target brings another version, or a start.",
 )
 @_no_wait
+@by_force
 @click.pass_obj
-def stop(session: Session, app_id: int, service: str | None, until: str, no_wait: bool) -> ExitCode:
+def stop(
+    session: Session, app_id: int, service: str | None, until: str, no_wait: bool, force: bool
+) -> ExitCode:
     """Stop an app, and keep it stopped."""
     body = {**_body(service), "until": until}
-    return act(session, f"/v1/apps/{app_id}/stop", body, wait=not no_wait)
+    return act(session, f"/v1/apps/{app_id}/stop", body, wait=not no_wait, force=force)
 
 
 @apps.command()
 @click.argument("app_id", type=_APP_ID)
 @_service
 @_no_wait
+@by_force
 @click.pass_obj
-def restart(session: Session, app_id: int, service: str | None, no_wait: bool) -> ExitCode:
+def restart(
+    session: Session, app_id: int, service: str | None, no_wait: bool, force: bool
+) -> ExitCode:
     """Restart an app now, whatever backoff it is in."""
-    return act(session, f"/v1/apps/{app_id}/restart", _body(service), wait=not no_wait)
+    return act(session, f"/v1/apps/{app_id}/restart", _body(service), wait=not no_wait, force=force)
 
 
 @apps.command()
 @click.argument("app_id", type=_APP_ID)
 @_no_wait
+@by_force
 @click.pass_obj
-def purge(session: Session, app_id: int, no_wait: bool) -> ExitCode:
+def purge(session: Session, app_id: int, no_wait: bool, force: bool) -> ExitCode:
     """Remove an app's containers and volumes, and make them anew.
 
     The data in its volumes is lost. Asks first.
     """
     session.confirm(f"All data in the volumes of app {app_id} will be lost. Purge it?")
-    return act(session, f"/v1/apps/{app_id}/purge", {}, wait=not no_wait)
+    return act(session, f"/v1/apps/{app_id}/purge", {}, wait=not no_wait, force=force)
+
+
+for command in (retry, lock, unlock, locks):
+    apps.add_command(command)
 
 
 def _body(service: str | None) -> dict[str, Any]:

@@ -14,15 +14,27 @@ from iotistic.cli.table import Cell, CellLike, Style
 from iotistic.cli.times import span
 
 _Row = tuple[CellLike, ...]
+_EXPLAINED = ("rejected", "aborted", "interrupted")
 
 
 @click.command(cls=Command)
+@click.option(
+    "--target",
+    "file",
+    metavar="FILE",
+    help="What would happen with this target, JSON or a compose file (- for stdin).",
+)
 @click.pass_obj
-def plan(session: Session) -> ExitCode:
+def plan(session: Session, file: str | None) -> ExitCode:
     """What the agent will do next, and why it waits.
 
-    Exit code 7 until the device has settled.
+    Exit code 7 until the device has settled; with --target, 7 if something would happen. Nothing
+    is changed by asking. Apps that a compose file does not have are taken to stay as they are.
     """
+    if file is not None:
+        from iotistic.cli.commands.what_if import what_if
+
+        return what_if(session, file)
     reply = session.device.json("GET", "/v1/plan")
     found = session.out.show(reply, lambda found: _show(session.out, found))
     return ExitCode.OK if found.get("settled") is True else ExitCode.DIFFERS
@@ -32,6 +44,13 @@ def _show(out: Output, found: dict[str, Any]) -> None:
     rows = _rows(found)
     if rows:
         out.table(("APP", "SERVICE", "NEXT", "WHY"), rows, wrap=True)
+    for app in found["apps"]:
+        for warning in app.get("warnings", ()):
+            out.line(f"app {app['appId']}: {warning}", Style.CAUTION)
+        if app["verdict"] in _EXPLAINED:
+            out.line(f"app {app['appId']} is {app['verdict']}: {app['meaning']}", Style.BAD)
+            if app["remedy"]:
+                out.line(f"next: {app['remedy']}")
     for key, about in (("engineError", "the engine"), ("refusal", "the newest target")):
         if error := found[key]:
             out.line(f"{about}: {error['message']}", Style.BAD)
@@ -46,6 +65,9 @@ def _show(out: Output, found: dict[str, Any]) -> None:
     target = "" if version is None else f" with target version {version}"
     ended = "" if found["askAgainInMs"] is None else f" Looks again {_when(found['askAgainInMs'])}."
     out.line(f"{settled} of {len(services)} services settled{target}.{ended}")
+    unsettled = [app["appId"] for app in found["apps"] if app["verdict"] != "settled"]
+    if unsettled:
+        out.message(f"more: iotctl explain {unsettled[0]}")
 
 
 def _rows(found: dict[str, Any]) -> list[_Row]:
@@ -98,4 +120,4 @@ def _when(in_ms: int) -> str:
 def _thing(subject: str) -> str:
     """`1001/volume/data` is shown as `volume data`."""
     _, _, rest = subject.partition("/")
-    return rest.replace("/", " ", 1) or subject
+    return rest.replace("/", " ", 1).strip() or subject

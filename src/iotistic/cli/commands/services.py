@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 import click
 
-from iotistic.cli.commands.acts import act
+from iotistic.cli.commands.acts import act, by_force
 from iotistic.cli.commands.streams import show_stream
 from iotistic.cli.failure import ExitCode
 from iotistic.cli.lazy import Group
@@ -126,10 +126,13 @@ def _show_service(out: Output, found: dict[str, Any], now_ms: int) -> None:
 @click.argument("service")
 @_app
 @_no_wait
+@by_force
 @click.pass_obj
-def start(session: Session, service: str, app_id: int | None, no_wait: bool) -> ExitCode:
+def start(
+    session: Session, service: str, app_id: int | None, no_wait: bool, force: bool
+) -> ExitCode:
     """Start a service again that was stopped by hand."""
-    return act(session, _path(service, "/start", app_id=app_id), {}, wait=not no_wait)
+    return act(session, _path(service, "/start", app_id=app_id), {}, wait=not no_wait, force=force)
 
 
 @services.command()
@@ -143,21 +146,29 @@ def start(session: Session, service: str, app_id: int | None, no_wait: bool) -> 
     help="How long it stays stopped: until the target brings another version, or a start.",
 )
 @_no_wait
+@by_force
 @click.pass_obj
-def stop(session: Session, service: str, app_id: int | None, until: str, no_wait: bool) -> ExitCode:
+def stop(
+    session: Session, service: str, app_id: int | None, until: str, no_wait: bool, force: bool
+) -> ExitCode:
     """Stop a service, and keep it stopped."""
     path = _path(service, "/stop", app_id=app_id)
-    return act(session, path, {"until": until}, wait=not no_wait)
+    return act(session, path, {"until": until}, wait=not no_wait, force=force)
 
 
 @services.command()
 @click.argument("service")
 @_app
 @_no_wait
+@by_force
 @click.pass_obj
-def restart(session: Session, service: str, app_id: int | None, no_wait: bool) -> ExitCode:
+def restart(
+    session: Session, service: str, app_id: int | None, no_wait: bool, force: bool
+) -> ExitCode:
     """Restart a service now, whatever backoff it is in."""
-    return act(session, _path(service, "/restart", app_id=app_id), {}, wait=not no_wait)
+    return act(
+        session, _path(service, "/restart", app_id=app_id), {}, wait=not no_wait, force=force
+    )
 
 
 @services.command()

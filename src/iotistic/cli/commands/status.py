@@ -22,11 +22,14 @@ _STATES = {
     "applying": Style.CAUTION,
     "waiting": Style.CAUTION,
     "rejected": Style.BAD,
+    "aborted": Style.BAD,
+    "interrupted": Style.CAUTION,
     "ok": Style.GOOD,
     "warning": Style.CAUTION,
     "failed": Style.BAD,
     "skipped": Style.FAINT,
 }
+_EXPLAINED = ("rejected", "aborted", "interrupted")
 _PHASES = {
     "new": "not provisioned",
     "pending": "joining",
@@ -84,7 +87,15 @@ def _show_status(out: Output, found: dict[str, Any], now_ms: int) -> None:
 def verdict_row(app: dict[str, Any]) -> tuple[Cell | str | int | None, ...]:
     """One app in a table: id, name, verdict, services, why."""
     services = f"{app['servicesSettled']} of {app['servicesTotal']}"
-    return (app["appId"], app["appName"], worded(app["verdict"]), services, app["reason"])
+    return (app["appId"], app["appName"], worded(app["verdict"]), services, why_of(app))
+
+
+def why_of(app: dict[str, Any]) -> str:
+    """The reason; of the verdicts that say little by themselves also what they mean."""
+    reason, meaning = app["reason"], app.get("meaning")
+    if app["verdict"] not in _EXPLAINED or not meaning:
+        return str(reason)
+    return f"{reason} ({meaning})" if reason else str(meaning)
 
 
 def _provisioned(found: dict[str, Any]) -> Cell:
