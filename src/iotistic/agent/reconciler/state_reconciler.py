@@ -11,6 +11,7 @@ from iotistic.agent.clock import Clock, sleep_unless
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler.aim import Aim
 from iotistic.agent.reconciler.container_manager import ContainerManager
+from iotistic.agent.reconciler.decider import Decider
 from iotistic.agent.reconciler.folders import HostFolders
 from iotistic.agent.reconciler.intake import Taken, TargetIntake
 from iotistic.agent.reconciler.journal import Journaling
@@ -266,7 +267,9 @@ class StateReconciler:
             self._full_look = True
             return self._engine_is_away(error)
         self._engine_failures = 0
-        self._full_look = self._full_look or is_old
+        if is_old:
+            self._full_look = True
+            self.wake()
         # No await from the plan to here: what is set off belongs to the target that is held now.
         decided_for = self._aim.target_hash
         done = fulfilled(world, self._aim.wanted)
