@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +60,23 @@ REPORT: dict[str, Any] = {
     },
     "config": {},
     "version": 7,
+    "release": {
+        "1001": {
+            "id": "f00dfeed" * 8,
+            "phase": "rolled-back",
+            "reason": "db: unhealthy",
+            "since": "2026-01-01T00:00:00Z",
+            "rejected": {"service": "db", "lastWords": ["no such file"]},
+        },
+        "2": {"id": "r1", "phase": "done"},
+    },
+    "plan": {
+        "1001": {
+            "verdict": "waiting",
+            "next": [{"step": "pull", "service": "db", "reason": "image not here"}],
+            "waiting": [{"reason": "locked", "service": "web", "message": "by ada"}],
+        }
+    },
     "system_info": {"warnings": [{"code": "unknown-field", "message": "apps.1001.port"}]},
     "reported_at": "2026-01-01T00:00:00+00:00",
 }
@@ -73,6 +91,17 @@ REPORTED = (
     "1001  db       running  none     no such image",
     "2     x        gone     exited   -",
     "",
+    "APP   RELEASE           PHASE        SINCE          WHY",
+    "1001  f00dfeedf00dfeed  rolled-back  2 h 5 min ago  db: unhealthy",
+    "2     r1                done         -              -",
+    "",
+    "last words of db in app 1001:",
+    "  no such file",
+    "",
+    "APP   SERVICE  NEXT  WHY",
+    "1001  db       pull  image not here",
+    "1001  web      wait  locked: by ada",
+    "",
     "warning: apps.1001.port (unknown-field)",
 )
 
@@ -85,7 +114,8 @@ def cloud(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
     script.on("GET", "/api/v1/devices", {"count": 2, "devices": [device(), other]})
     script.on("GET", f"/api/v1/devices/{answers.UUID}", device())
     at = datetime.fromtimestamp(answers.before(7500) / 1000, UTC).isoformat()
-    report = {**REPORT, "reported_at": at}
+    report = copy.deepcopy({**REPORT, "reported_at": at})
+    report["release"]["1001"]["since"] = at
     script.on("GET", f"/api/v1/devices/{answers.UUID}/current-state", report)
     with tcp_server(script) as port:
         monkeypatch.setenv("IOTISTIC_CLOUD_URL", f"http://127.0.0.1:{port}")
@@ -132,7 +162,11 @@ def test_what_a_device_reported_is_shown_with_it(iotctl: Iotctl, cloud: Script) 
     assert iotctl("fleet", "devices", "show", "17").out.endswith("\n\n" + lines(*REPORTED))
     assert iotctl("fleet", "devices", "report", "17").out == lines(*REPORTED)
     document = iotctl("fleet", "devices", "report", "17", "--json").document
-    assert {**document, "reported_at": None} == {**REPORT, "reported_at": None}
+    assert {**document, "reported_at": None, "release": None} == {
+        **REPORT,
+        "reported_at": None,
+        "release": None,
+    }
 
 
 def test_a_device_may_not_have_reported_yet(iotctl: Iotctl, cloud: Script) -> None:

@@ -51,7 +51,7 @@ def test_what_get_prints_set_takes_and_builds_on(
     iotctl: Iotctl, cloud: Script, tmp_path: Path
 ) -> None:
     got = iotctl("fleet", "target", "get", answers.UUID)
-    file = tmp_path / "target.json"
+    file = tmp_path / "target.yaml"
     file.write_text(got.out)
 
     said = iotctl("fleet", "target", "set", answers.UUID, str(file), "-m", "why")
@@ -111,7 +111,10 @@ def test_somebody_else_saved_meanwhile_is_5(iotctl: Iotctl, cloud: Script) -> No
         ('{"apps": {},\n "config": }', "line 2, column 12"),
         ("[]", "expected an object"),
         ("[" * 100_000, "nested too deeply"),
-        ("", "line 1"),
+        ("", "expected an object"),
+        ("apps:\n  a: [", "line 3, column 1"),
+        ("apps: 1\napps: 2", "line 2"),
+        ("5", "expected an object"),
         ('{"apps": {}, "etag": "a\\r\\nX-Evil: 1"}', "etag: expected"),
         ('{"apps": {}, "etag": 1}', "etag: expected"),
     ],
@@ -193,15 +196,15 @@ def test_a_refused_edit_comes_back_with_the_error_on_top(
     assert said.code == 0
     again = (shown / "1").read_text()
     assert "# apps.1001.appName: expected a name, found 'a/b'\n" in again
-    assert '"appName": "a/b"' in again
+    assert "appName: a/b\n" in again
     assert cloud.last.document["apps"]["1001"]["appName"] == "c"
 
 
-def test_broken_json_comes_back_with_its_line(
+def test_broken_yaml_comes_back_with_its_line(
     iotctl: Iotctl, cloud: Script, editor: Editor
 ) -> None:
     shown = editor(
-        "text = text.replace('{}', '{') if round == 0 else text.replace('{\\n}', '{}\\n}')"
+        "text = text.replace('{}', '{') if round == 0 else text.replace('{\\n', '{a: 1}\\n')"
     )
 
     said = iotctl("fleet", "target", "edit", answers.UUID)

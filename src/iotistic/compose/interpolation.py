@@ -39,15 +39,13 @@ _TAKEN_AS_TEXT = frozenset(
 )
 
 
-def interpolated(document: Any, variables: Mapping[str, str]) -> Any:
+def interpolated(document: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
     """The document with every expression replaced; names of objects stay as they are.
 
     Extension fields at the top (`x-…`) are left alone: they count where they are used. Raises
     InvalidField, which names all variables that have no value.
     """
     reading = Interpolation(variables)
-    if not isinstance(document, Mapping):
-        return document
     done = {
         name: value
         if name.startswith("x-") and name != _OURS

@@ -64,12 +64,14 @@ class _Gathering:
 
 
 def resolved(
-    document: Mapping[str, Any], *, variables: Mapping[str, str], files: Files | None = None
+    document: object, *, variables: Mapping[str, str], files: Files | None = None
 ) -> Gathered:
-    """A document with its expressions replaced and brought in what stands elsewhere.
+    """A document with its expressions replaced, and what stands elsewhere brought in.
 
     Raises InvalidField.
     """
+    if not isinstance(document, Mapping):
+        raise InvalidField("the document", expected="an object with services", found=document)
     return gathered(interpolated(document, variables), variables=variables, files=files)
 
 

@@ -27,7 +27,8 @@ def release(phase: str, name: str = "r2", **more: Any) -> dict[str, Any]:
 
 def document(**releases: Any) -> dict[str, Any]:
     return {
-        "apps": {"7": {"appId": 7, "appName": "shop", "services": [], "plan": {"verdict": "x"}}},
+        "apps": {"7": {"appId": 7, "appName": "shop", "services": []}},
+        "plan": {"7": {"verdict": "waiting", "next": [], "waiting": [{"reason": "locked"}]}},
         "version": 4,
         "release": {name.removeprefix("a"): value for name, value in releases.items()},
     }
@@ -49,8 +50,8 @@ async def test_releases_and_plans_are_shown_as_they_came(cloud: Running, key: st
     seen = await cloud.ok("GET", CURRENT, who="viewer")
 
     assert seen["release"] == sent["release"]
-    assert seen["apps"] == sent["apps"]
-    assert "release" not in seen["system_info"]
+    assert seen["plan"] == sent["plan"]
+    assert seen["system_info"] == {"version": 4}
 
 
 async def test_a_rejected_release_is_told_once(
@@ -107,7 +108,7 @@ async def test_a_device_that_says_very_much_is_heard_a_little(cloud: Running, ke
 async def test_a_form_that_nobody_knows_is_kept_and_harms_nothing(
     cloud: Running, key: str, odd: Any
 ) -> None:
-    await send(cloud, key, {**document(), "release": odd})
+    await send(cloud, key, {**document(), "release": odd, "plan": odd})
 
     assert (await cloud.ok("GET", CURRENT, who="viewer"))["version"] == 4
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,8 +11,17 @@ from iotistic.cli.commands.fleet_devices import find_device
 from iotistic.cli.commands.target_text import (
     TEXT_BYTES_MAX,
     Editing,
-    parse_target_text,
+    read_target_text,
     target_text,
+)
+from iotistic.cli.compose_file import (
+    faults_of,
+    name_for,
+    places_in,
+    read_document,
+    resolve,
+    variables_of,
+    with_variables,
 )
 from iotistic.cli.failure import ExitCode, Failure
 from iotistic.cli.http_client import HttpClient, Reply, unknown_form
@@ -22,6 +29,7 @@ from iotistic.cli.lazy import Group
 from iotistic.cli.output import UNKNOWN_FORM
 from iotistic.cli.session import Session
 from iotistic.cli.times import short_iso
+from iotistic.compose import YamlDocument, is_compose
 
 _device = click.argument("device")
 _comment = click.option("--comment", "-m", default="", help="Why, for the history.")
@@ -40,7 +48,7 @@ def target() -> None:
 @click.option("--version", "version", type=click.IntRange(min=1), help="An older version.")
 @click.pass_obj
 def get(session: Session, device: str, version: int | None) -> None:
-    """Print the newest target, as "set" takes it.
+    """Print the newest target, as "set" takes it; secrets are masked.
 
     Its "etag" says on which version a change of it builds: if somebody else has saved one
     meanwhile, "set" is refused.
@@ -65,6 +73,14 @@ def get(session: Session, device: str, version: int | None) -> None:
 @click.option("--new-epoch", is_flag=True, help="Also for a device that holds a higher version.")
 @click.option("--force", is_flag=True, help="Whatever was saved meanwhile.")
 @_comment
+@click.option(
+    "--app",
+    "app_id",
+    type=click.IntRange(min=1, max=2**53 - 1),
+    metavar="ID",
+    help="Which app a compose file is (else that of its name, or a new one).",
+)
+@with_variables
 @click.pass_obj
 def set_(
     session: Session,
@@ -75,9 +91,25 @@ def set_(
     new_epoch: bool,
     force: bool,
     comment: str,
+    app_id: int | None,
+    env: tuple[str, ...],
+    env_files: tuple[str, ...],
 ) -> None:
-    """Save a target from FILE (- for stdin) and deploy it."""
-    document = parse_target_text(_read(file))
+    """Save a target from FILE (- for stdin) and deploy it.
+
+    FILE is the whole target, YAML or JSON; or a compose file, which becomes one app of it while
+    the others stay. A secret that is masked stays as it was.
+    """
+    found = read_target_text(read_document(file, bytes_max=TEXT_BYTES_MAX))
+    if is_compose(found.value):
+        document = _compose_body(session, file, found, app_id, variables_of(env, env_files))
+    elif app_id or env or env_files:
+        raise Failure(
+            f"{file} is no compose file: --app, --env and --env-file mean nothing for it",
+            ExitCode.USAGE,
+        )
+    else:
+        document = dict(found.value)
     etag = _etag(document.pop("etag", None))
     if new_epoch:
         session.confirm(f"Make {device} take this even if it holds a higher version?")
@@ -85,14 +117,30 @@ def set_(
     if comment:
         document["comment"] = comment
     cloud = session.cloud
-    reply = _put(
-        cloud,
-        find_device(cloud, device),
-        document,
-        etag=None if force else etag,
-        query={name: "1" for name, given in (("stage", stage), ("dryRun", dry_run)) if given},
-    )
+    uuid = find_device(cloud, device)
+    query = {name: "1" for name, given in (("stage", stage), ("dryRun", dry_run)) if given}
+    with places_in(file, found):
+        reply = _put(cloud, uuid, document, etag=None if force else etag, query=query)
     _tell(session, reply)
+
+
+def _compose_body(
+    session: Session,
+    file: str,
+    document: YamlDocument,
+    app_id: int | None,
+    variables: dict[str, str],
+) -> dict[str, Any]:
+    with faults_of(file, document):
+        gathered = resolve(document, file, variables)
+    for note in gathered.notes:
+        session.out.message(f"note: {note}")
+    body: dict[str, Any] = {"compose": gathered.document}
+    if app_id is not None:
+        body["appId"] = app_id
+    elif name := name_for(gathered.document, file):
+        body["appName"] = name
+    return body
 
 
 @target.command()
@@ -226,21 +274,3 @@ def _standing(found: dict[str, Any]) -> str:
     if version == deployed:
         return f"version {version}, deployed"
     return f"version {version}, staged; deployed is {deployed or 'none'}"
-
-
-def _read(file: str) -> str:
-    try:
-        if file == "-":
-            raw = sys.stdin.read(TEXT_BYTES_MAX + 1)
-        else:
-            with Path(file).open(encoding="utf-8") as source:
-                raw = source.read(TEXT_BYTES_MAX + 1)
-    except OSError as error:
-        raise Failure(
-            f"{file} cannot be read: {error.strerror or error}", ExitCode.USAGE
-        ) from error
-    except UnicodeDecodeError as error:
-        raise Failure(f"{file} is not UTF-8 text", ExitCode.USAGE) from error
-    if len(raw) > TEXT_BYTES_MAX:
-        raise Failure(f"{file} is larger than {TEXT_BYTES_MAX} bytes", ExitCode.USAGE)
-    return raw

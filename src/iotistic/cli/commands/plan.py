@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from iotistic.cli.compose_file import variables_of, with_variables
 from iotistic.cli.failure import ExitCode
 from iotistic.cli.lazy import Command
 from iotistic.cli.output import Output
@@ -22,10 +23,24 @@ _EXPLAINED = ("rejected", "aborted", "interrupted")
     "--target",
     "file",
     metavar="FILE",
-    help="What would happen with this target, JSON or a compose file (- for stdin).",
+    help="What would happen with this target: YAML, JSON, or a compose file (- for stdin).",
 )
+@click.option(
+    "--app",
+    "app_id",
+    type=click.IntRange(min=1, max=2**53 - 1),
+    metavar="ID",
+    help="Which app a compose file is (else that of its name, or a new one).",
+)
+@with_variables
 @click.pass_obj
-def plan(session: Session, file: str | None) -> ExitCode:
+def plan(
+    session: Session,
+    file: str | None,
+    app_id: int | None,
+    env: tuple[str, ...],
+    env_files: tuple[str, ...],
+) -> ExitCode:
     """What the agent will do next, and why it waits.
 
     Exit code 7 until the device has settled; with --target, 7 if something would happen. Nothing
@@ -34,7 +49,7 @@ def plan(session: Session, file: str | None) -> ExitCode:
     if file is not None:
         from iotistic.cli.commands.what_if import what_if
 
-        return what_if(session, file)
+        return what_if(session, file, app_id=app_id, variables=variables_of(env, env_files))
     reply = session.device.json("GET", "/v1/plan")
     found = session.out.show(reply, lambda found: _show(session.out, found))
     return ExitCode.OK if found.get("settled") is True else ExitCode.DIFFERS

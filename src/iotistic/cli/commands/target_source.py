@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from iotistic.cli.commands.target_text import TEXT_BYTES_MAX, parse_target_text
+from iotistic.cli.commands.target_text import TEXT_BYTES_MAX, read_target_text
+from iotistic.cli.compose_file import faults_of, name_for, read_document, resolve
 from iotistic.cli.failure import ExitCode, Failure
 from iotistic.cli.session import Session
+from iotistic.compose import YamlDocument, is_compose
 
 _NOT_OF_THE_TARGET = ("etag", "comment", "newEpoch")
 
 
-def read_target(session: Session, file: str) -> dict[str, Any]:
-    """The target of a file (- for stdin), JSON as `fleet target get` prints it."""
-    del session
-    document = parse_target_text(_text(file))
-    return {name: value for name, value in document.items() if name not in _NOT_OF_THE_TARGET}
+def read_target(file: str) -> YamlDocument:
+    """The document of FILE, or of stdin for `-`. Raises Failure."""
+    return read_target_text(read_document(file, bytes_max=TEXT_BYTES_MAX))
 
 
-def _text(file: str) -> str:
-    try:
-        if file == "-":
-            return sys.stdin.read(TEXT_BYTES_MAX)
-        with Path(file).open(encoding="utf-8") as opened:
-            return opened.read(TEXT_BYTES_MAX)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(
-            f"{file} cannot be read as text",
-            ExitCode.USAGE,
-            code="file-unreadable",
-            remedy="name a readable file",
-        ) from error
+def question(
+    session: Session,
+    file: str,
+    found: YamlDocument,
+    *,
+    app_id: int | None,
+    variables: Mapping[str, str],
+) -> dict[str, Any]:
+    """What to ask of the agent: a whole target as it stands, a compose file as one app."""
+    if not is_compose(found.value):
+        if app_id is not None or variables:
+            raise Failure(
+                f"{file} is no compose file: --app, --env and --env-file mean nothing for it",
+                ExitCode.USAGE,
+            )
+        return {
+            name: value for name, value in found.value.items() if name not in _NOT_OF_THE_TARGET
+        }
+    with faults_of(file, found):
+        gathered = resolve(found, file, variables)
+    for note in gathered.notes:
+        session.out.message(f"note: {note}")
+    body: dict[str, Any] = {"compose": gathered.document}
+    if app_id is not None:
+        body["appId"] = app_id
+    elif name := name_for(gathered.document, file):
+        body["appName"] = name
+    return body

@@ -1,4 +1,4 @@
-"""A target as text that a person edits: JSON, with comment lines on top."""
+"""A target as text that a person edits: YAML, or JSON, with comment lines on top."""
 
 from __future__ import annotations
 
@@ -13,31 +13,60 @@ from types import TracebackType
 from typing import Any, Self
 
 from iotistic.cli.failure import ExitCode, Failure
+from iotistic.compose import YAML_BYTES_MAX, YamlDocument, read_yaml, yaml_text
+from iotistic.model.errors import InvalidField
 
 TEXT_BYTES_MAX = 10 * 1024 * 1024
 _COMMENT = "#"
 _HELP = (
     "What this device is to run. Lines on top that begin with # are left out.",
+    "*** stands for a secret: left as it is it stays, another value takes its place.",
     "Save and leave to deploy; leave without a change, or with nothing, to stop.",
 )
 
 
 def target_text(found: dict[str, Any], *, etag: str | None) -> str:
     """The part of a target that people write, in one layout."""
-    shown = {"etag": etag} if etag else {}
+    shown: dict[str, Any] = {"etag": etag} if etag else {}
     shown |= {"apps": found["apps"], "config": found["config"]}
-    return json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
+    if found.get("strict"):
+        shown["strict"] = True
+    text = yaml_text(shown)
+    if (
+        len(text.encode()) > YAML_BYTES_MAX
+    ):  # more than is read of it; JSON is read ten times as far
+        return json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
+    return text
 
 
-def parse_target_text(text: str) -> dict[str, Any]:
-    """The document of a text. Raises Failure with the line of the fault."""
+def read_target_text(text: str) -> YamlDocument:
+    """The document of a text, YAML or JSON. Raises Failure with the line of the fault."""
     lines = text.splitlines()
     on_top = 0
     while on_top < len(lines) and lines[on_top].lstrip().startswith(_COMMENT):
         on_top += 1
-    try:
+    body = "\n".join(lines[on_top:])
+    if body.lstrip().startswith(("{", "[")):
         # Empty lines in place of the comments, so that the fault's line is the text's.
-        document = json.loads("\n" * on_top + "\n".join(lines[on_top:]))
+        document = YamlDocument(value=_json("\n" * on_top + body), lines={})
+    else:
+        try:
+            document = read_yaml(text)
+        except InvalidField as error:
+            raise Failure(error.message, ExitCode.USAGE, code="bad-yaml") from error
+    if not isinstance(document.value, dict):
+        raise Failure("expected an object with apps and config", ExitCode.USAGE, code="bad-json")
+    return document
+
+
+def parse_target_text(text: str) -> dict[str, Any]:
+    """The document of a text as it is sent. Raises Failure with the line of the fault."""
+    return dict(read_target_text(text).value)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise Failure(
             f"line {error.lineno}, column {error.colno}: {error.msg}",
@@ -46,21 +75,18 @@ def parse_target_text(text: str) -> dict[str, Any]:
         ) from error
     except RecursionError as error:
         raise Failure("it is nested too deeply", ExitCode.USAGE, code="bad-json") from error
-    if not isinstance(document, dict):
-        raise Failure("expected an object with apps and config", ExitCode.USAGE, code="bad-json")
-    return document
 
 
 class Editing:
     """A text in the user's editor, again and again until it is right.
 
-    It holds environment values, so it lies in a folder of mode 0700. That folder goes when all is
-    done; when something failed it stays, for it may be an hour's work.
+    It may hold secrets, so it lies in a folder of mode 0700. That folder goes when all is done;
+    when something failed it stays, for it may be an hour's work.
     """
 
     def __init__(self, text: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="iotctl-"))
-        self._file = self._folder / "target.json"
+        self._file = self._folder / "target.yaml"
         self._before = text
         self._done = False
         self._write(_HELP, text)

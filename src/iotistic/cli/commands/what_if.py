@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from iotistic.cli.commands.target_source import read_target
+from iotistic.cli.commands.target_source import question, read_target
+from iotistic.cli.compose_file import places_in
 from iotistic.cli.failure import ExitCode
 from iotistic.cli.output import Output
 from iotistic.cli.session import Session
@@ -17,12 +19,16 @@ _NOT_SHOWN = ("verify", "commit", "take-locks", "release-locks")
 """Notes of the planner: they say nothing of what happens to a service."""
 
 
-def what_if(session: Session, file: str) -> ExitCode:
+def what_if(
+    session: Session, file: str, *, app_id: int | None, variables: Mapping[str, str]
+) -> ExitCode:
     """Ask about the target in `file` and show the answer; DIFFERS if something would happen."""
-    asked = read_target(session, file)
-    reply = session.device.json(
-        "POST", "/v1/plan", asked, timeout_s=max(session.timeout_s, TIMEOUT_S)
-    )
+    document = read_target(file)
+    asked = question(session, file, document, app_id=app_id, variables=variables)
+    with places_in(file, document):
+        reply = session.device.json(
+            "POST", "/v1/plan", asked, timeout_s=max(session.timeout_s, TIMEOUT_S)
+        )
     found = session.out.show(reply, lambda found: _show(session.out, found))
     return ExitCode.OK if _is_nothing(found) else ExitCode.DIFFERS
 

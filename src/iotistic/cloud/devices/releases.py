@@ -35,7 +35,16 @@ class Rejection:
 
 def releases_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """The release of each app by its id, `{id, phase, reason, since}`; what else it says stays."""
-    found = document.get("release")
+    return _by_app(document, "release")
+
+
+def plans_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is done next for each app, by its id, and what is waited for."""
+    return _by_app(document, "plan")
+
+
+def _by_app(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = document.get(name)
     return found if isinstance(found, Mapping) else {}
 
 

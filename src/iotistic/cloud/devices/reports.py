@@ -18,7 +18,7 @@ from iotistic.cloud.audit import AuditLog
 from iotistic.cloud.clock import MINUTE_MS, Clock, iso
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import current_states, devices
-from iotistic.cloud.devices.releases import Rejection, new_rejections, releases_of
+from iotistic.cloud.devices.releases import Rejection, new_rejections, plans_of, releases_of
 from iotistic.cloud.errors import Forbidden, TooLarge
 from iotistic.cloud.server_key import ServerKey
 from iotistic.model.canonical import canonical_json
@@ -112,7 +112,7 @@ class Reports:
         if held is None:
             raise NotFound("this device has not reported yet", code="no-report-yet")
         document = await asyncio.to_thread(self._open, device_id, held.body_sealed)
-        own = {"apps", "config", "release"}
+        own = {"apps", "config", "release", "plan"}
         rest = {name: value for name, value in document.items() if name not in own}
         return {
             "apps": document.get("apps", {}),
@@ -120,6 +120,7 @@ class Reports:
             "config": hidden({"config": document.get("config", {})})["config"],
             "version": held.version,
             "release": releases_of(document),
+            "plan": plans_of(document),
             "system_info": rest,
             "reported_at": iso(held.received_at),
         }

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from iotistic.cloud.requests import AnyRequest, media_type_of, read_json, read_text
-from iotistic.cloud.targets.compose_change import ComposeChange, parse_compose_change, replaced
+from iotistic.cloud.targets.compose_change import ComposeChange, parse_compose_change
 from iotistic.cloud.targets.draft import Change, parse_draft
-from iotistic.compose import YAML_BYTES_MAX, is_compose, read_yaml
+from iotistic.compose import YAML_BYTES_MAX, is_compose, read_yaml, resolved
 from iotistic.model.errors import InvalidField
 from iotistic.model.reader import BODY_BYTES_MAX, check_integer
 from iotistic.model.words import Dialect
@@ -44,7 +44,7 @@ def _from_yaml(text: str, dialect: Dialect, app_id: str | None, app_name: str | 
     if not is_compose(document):
         return parse_draft(document, dialect)
     return ComposeChange(
-        document=replaced(document, {}),
+        document=resolved(document, variables={}).document,
         dialect=dialect,
         app_id=None if app_id is None else check_integer(_number(app_id), "appId", low=1),
         app_name=app_name,

@@ -79,7 +79,7 @@ def parse_compose_change(raw: Mapping[str, Any], dialect: Dialect) -> ComposeCha
     given = fields.required("compose", expected="the text of a compose file, or an object")
     document: Any = given
     if isinstance(given, str):
-        document = replaced(read_yaml(given).value, _variables(fields))
+        document = resolved(read_yaml(given).value, variables=_variables(fields)).document
     elif fields.raw("variables"):
         raise InvalidField(
             "variables", expected="nothing beside an object, which is taken as it stands"
@@ -98,13 +98,6 @@ def parse_compose_change(raw: Mapping[str, Any], dialect: Dialect) -> ComposeCha
     )
     fields.warn_unknown()
     return replace(change, warnings=tuple(fields.warnings))
-
-
-def replaced(document: Any, variables: Mapping[str, str]) -> Any:
-    """A document that was read, its expressions replaced. Raises InvalidField."""
-    if not isinstance(document, Mapping):
-        return document  # it will be refused by its form
-    return resolved(document, variables=variables).document
 
 
 def _variables(fields: Fields) -> dict[str, str]:
