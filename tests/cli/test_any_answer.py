@@ -17,6 +17,7 @@ from iotistic.cli.__main__ import run
 from iotistic.cli.failure import ExitCode
 from tests.cli import answers
 from tests.cli.scripted_server import Answer, Asked, Script, tcp_server, unix_server
+from tests.cli.test_compose import APP
 from tests.cli.test_fleet_devices_keys import KEY, REPORT, device
 from tests.cli.test_fleet_target import saved
 from tests.cli.test_reset_identity_config import ENDPOINTS, PREVIEW, identity, sent, setting
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Any] = {
     "services list": {"services": [answers.service()]},
     "services info web": answers.service(),
     "services logs web": {"message": "hello"},
+    "compose export 1001": {"apps": {"1001": APP}, "config": {}, "version": 1},
     "logs": {"timestamp": 1, "level": "info", "component": "c", "message": "m", "context": {}},
     "sync": {"changed": True, "version": 1, "state": "online", "refusal": None},
     "restart --no-wait": {"status": "restarting", "pid": 1, "startedAt": 1},

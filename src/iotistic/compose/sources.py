@@ -112,7 +112,7 @@ def _service(work: _Gathering, service: Mapping[str, Any], at: str) -> dict[str,
         if not named:
             continue
         values = _from_files(work, named, join(at, source))
-        work.notes.append(f"{join(at, source)}: {len(values)} values are part of the target")
+        work.notes.append(f"{join(at, source)}: what it says is part of the target")
         done[target] = _beneath(values, done.get(target), join(at, target))
     return done
 
