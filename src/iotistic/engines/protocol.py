@@ -77,7 +77,8 @@ class Engine(Protocol):
     `registry-unavailable`, `rate-limited` (with `retry_after_s` if the registry said so),
     `disk-full`.
     Refused (do not, until something changes): `image-not-found`, `registry-denied`,
-    `port-allocated` (naming who holds it), `network-pool-overlap`, `start-failed`, `name-taken`;
+    `port-allocated` (naming who holds it), `network-pool-overlap`, `start-failed`, `name-taken`,
+    `engine-too-old` (it does not know a field of the container);
     `not-found` (the container is gone: look again), `conflict` (its state, or who uses it, does
     not allow that: look again), `refused` (the engine does not take it as it is).
 
@@ -112,8 +113,11 @@ class Engine(Protocol):
         """How much room there is where the engine keeps images; None: not to be seen from here."""
         ...
 
-    async def pull(self, image: ImageRef, progress: ProgressSink) -> None:
-        """Bring the image here and check that it is; errors inside the stream are raised."""
+    async def pull(self, image: ImageRef, progress: ProgressSink, *, platform: str = "") -> None:
+        """Bring the image here and check that it is; errors inside the stream are raised.
+
+        `platform` as in linux/arm64; "" is that of the engine.
+        """
         ...
 
     async def remove_image(self, image_id: str) -> None:

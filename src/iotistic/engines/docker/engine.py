@@ -123,9 +123,10 @@ class DockerEngine:
         except EngineAnswer as answer:
             raise general(answer, "ask for the engine's folder") from answer
 
-    async def pull(self, image: ImageRef, progress: ProgressSink) -> None:
+    async def pull(self, image: ImageRef, progress: ProgressSink, *, platform: str = "") -> None:
         """Bring the image here and check that it is."""
-        await pull_image(self._connection, image, self._logins.get(image.host), progress)
+        login = self._logins.get(image.host)
+        await pull_image(self._connection, image, login, progress, platform=platform)
 
     async def remove_image(self, image_id: str) -> None:
         """Remove an image under all its names."""

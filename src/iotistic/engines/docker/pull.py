@@ -41,7 +41,12 @@ _decoder = msgspec.json.Decoder(_Line)
 
 
 async def pull_image(
-    connection: Connection, image: ImageRef, login: Credentials | None, progress: ProgressSink
+    connection: Connection,
+    image: ImageRef,
+    login: Credentials | None,
+    progress: ProgressSink,
+    *,
+    platform: str = "",
 ) -> None:
     """Pull, reading the stream to its end, then ask the engine whether it has the image."""
     name = image.familiar
@@ -50,7 +55,8 @@ async def pull_image(
         async with connection.stream(
             "POST",
             "images/create",
-            params={"fromImage": image.repository, "tag": image.digest or image.tag},
+            params={"fromImage": image.repository, "tag": image.digest or image.tag}
+            | ({"platform": platform} if platform else {}),
             headers={"X-Registry-Auth": auth_header(login, image.host)} if login else None,
             within_s=PULL_IDLE_S,
         ) as response:

@@ -1,13 +1,19 @@
 """A whole container engine without containers: for tests, and for trying things without Docker.
 
-    engine    `SimulatedEngine`, the room's front: the Protocol, latencies, call counts
-    faults    which calls go wrong next, and how
-    outside   what others do to it: kill, crash, take the engine down, restart it
-    images    the registries of its world, and how a container of an image behaves
-    daemon    every change as a plain function of state and time (Docker 20.10's semantics)
-    state     what it holds, and how that looks in a listing
-    shelf     where it is held: in memory, or in a file that outlives the process
-    access    the one way from all of these to the state
+    engine      `SimulatedEngine`, the room's front: the Protocol
+    calls       how each call is done: latencies, counts, faults
+    faults      which calls go wrong next, and how
+    streams     output and events
+    outside     what others do to it: kill, crash, update, fill its disk, take it down
+    images      the registries of its world, and how a container of an image behaves
+    daemon      every change of containers as a plain function of state and time (Docker 20.10's
+                semantics)
+    stock       the same for images, networks, volumes and the disk
+    rules       what it refuses, and when it restarts a container
+    state       what it holds, and how that looks in a listing
+    inspection  how a container looks from near
+    shelf       where it is held: in memory, or in a file that outlives the process
+    access      the one way from all of these to the state
 
 Nothing happens in the background. Whatever was due since the last look (a program that ended, a
 restart) happens at the next look, at its own time, so a virtual clock may jump as it likes.
@@ -17,7 +23,8 @@ Contract tests run the same cases against this engine and Docker.
 from __future__ import annotations
 
 from iotistic.engines.simulated.access import EngineClock
-from iotistic.engines.simulated.engine import Latencies, SimulatedEngine
+from iotistic.engines.simulated.calls import Latencies
+from iotistic.engines.simulated.engine import SimulatedEngine
 from iotistic.engines.simulated.faults import Fault, FaultKind, Faults
 from iotistic.engines.simulated.images import SimulatedImage, SimulatedRegistry
 from iotistic.engines.simulated.shelf import FileShelf, MemoryShelf, Shelf

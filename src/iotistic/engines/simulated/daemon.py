@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from iotistic.engines.simulated.images import SimulatedImage
 from iotistic.engines.simulated.inspection import without_secrets
+from iotistic.engines.simulated.rules import check_start, image_for, restarts
 from iotistic.engines.simulated.state import (
     PLAIN_NETWORKS,
     EngineState,
@@ -23,7 +24,7 @@ from iotistic.model.container import ContainerRequest
 from iotistic.model.errors import Conflict, NotFound, Refused
 from iotistic.model.naming import LABEL_CONFIG_HASH, LABEL_DEVICE
 from iotistic.model.objects import VolumeSpec
-from iotistic.model.service import MountKind, NetworkAttachment, RestartName
+from iotistic.model.service import MountKind, NetworkAttachment
 from iotistic.model.words import ContainerState
 
 KILLED = 137
@@ -107,7 +108,7 @@ class Daemon:
         _let_go(container)
         if steady:
             container.retries = 0
-        if by_hand or not _restarts(container):
+        if by_hand or not restarts(container):
             container.state = ContainerState.EXITED
         else:
             container.state = ContainerState.RESTARTING
@@ -128,7 +129,7 @@ class Daemon:
         self.set_down(down=False)
         for container in self.state.containers.values():
             ended = container.state is ContainerState.EXITED
-            if ended and _restarts(container, engine_started=True):
+            if ended and restarts(container, engine_started=True):
                 self._run(container)
 
     def set_down(self, *, down: bool) -> None:
@@ -150,9 +151,7 @@ class Daemon:
         for found in self.state.containers.values():
             if found.name == request.name:
                 return self._adopt(found, labels, request)
-        image = self.state.image(request.spec.image.canonical)
-        if image is None:
-            raise Refused(f"no such image: {request.spec.image}", code="image-not-found")
+        image = image_for(self.state, request)
         for mount in request.spec.volumes:
             if mount.kind is MountKind.VOLUME:
                 # As the real engine does it, with a volume that belongs to nobody.
@@ -171,32 +170,10 @@ class Daemon:
             return
         if container.state not in (ContainerState.CREATED, ContainerState.EXITED):
             raise Conflict(f"cannot start container {container.id[:12]}, it is {container.state}")
-        what = f"start container {container.id[:12]}"
-        self._check_networks(container, what)
-        for other in self.state.containers.values():
-            for port in container.ports:
-                if other.active and any(port.clashes(held) for held in other.ports):
-                    raise Refused(
-                        f"{what}: port {port.host} is taken by container {other.name}",
-                        code="port-allocated",
-                    )
-        if container.image.start_error:
-            raise Refused(f"{what}: {container.image.start_error}", code="start-failed")
+        check_start(self.state, container)
+        container.restart_count = 0
         container.retries = 0
         self._run(container)
-
-    def _check_networks(self, container: SimulatedContainer, what: str) -> None:
-        for name in container.networks:
-            if name not in self.state.networks and name not in PLAIN_NETWORKS:
-                raise Refused(f"{what}: network {name} not found", code="start-failed")
-        kind, _, other_id = container.network_mode.partition(":")
-        if kind == "container":
-            other = self.state.containers.get(other_id)
-            if other is None or not other.active:
-                raise Refused(
-                    f"{what}: cannot join network of a non running container: {other_id}",
-                    code="start-failed",
-                )
 
     def stop(self, container: SimulatedContainer) -> None:
         """End its program by hand."""
@@ -322,17 +299,3 @@ def _let_go(container: SimulatedContainer) -> None:
     container.due_s = container.left_s = None
     container.health_due_s = container.health_left_s = None
     container.health = None
-
-
-def _restarts(container: SimulatedContainer, *, engine_started: bool = False) -> bool:
-    policy = container.spec.restart
-    match policy.name:
-        case RestartName.ALWAYS:
-            return engine_started or not container.stopped_by_hand
-        case RestartName.UNLESS_STOPPED:
-            return not container.stopped_by_hand
-        case RestartName.ON_FAILURE:
-            left = policy.retries_max == 0 or container.retries < policy.retries_max
-            return bool(container.exit_code) and not container.stopped_by_hand and left
-        case RestartName.NO:
-            return False

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
 from typing import TypeVar
 
 from iotistic.engines.protocol import (
@@ -17,15 +15,16 @@ from iotistic.engines.protocol import (
 )
 from iotistic.engines.simulated import stock
 from iotistic.engines.simulated.access import Access, EngineClock
+from iotistic.engines.simulated.calls import Calls, Latencies, check_up
 from iotistic.engines.simulated.daemon import Daemon
-from iotistic.engines.simulated.faults import Fault, FaultKind, Faults
+from iotistic.engines.simulated.faults import FaultKind
 from iotistic.engines.simulated.images import SimulatedRegistry
 from iotistic.engines.simulated.inspection import inspected
 from iotistic.engines.simulated.outside import Outside
 from iotistic.engines.simulated.shelf import MemoryShelf, Shelf
-from iotistic.engines.simulated.state import SimulatedEvent
+from iotistic.engines.simulated.streams import follow_events, follow_logs
 from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeRequest
-from iotistic.model.errors import EngineUnavailable, NotFound, Refused
+from iotistic.model.errors import Refused
 from iotistic.model.image import ImageRef
 from iotistic.model.naming import device_labels
 from iotistic.model.observation import Container, Inspected, Resources
@@ -33,19 +32,7 @@ from iotistic.model.words import ContainerState
 
 T = TypeVar("T")
 
-_SILENT = frozenset({"say"})
 _PULL_PARTS = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latencies:
-    """How long calls take, in seconds."""
-
-    list_s: float = 0.0
-    mutate_s: float = 0.0
-    start_s: float = 0.0
-    stop_s: float = 0.0
-    pull_s: float = 0.0
 
 
 class SimulatedEngine:
@@ -66,35 +53,35 @@ class SimulatedEngine:
     ) -> None:
         self._uuid = uuid
         self._access = Access(shelf or MemoryShelf(), clock)
+        self._calls = Calls(self._access, latencies or Latencies())
         self.outside = Outside(self._access)
-        self._latencies = latencies or Latencies()
         self.registry = registry or SimulatedRegistry(everything=True)
-        self.faults = Faults()
-        self.calls: Counter[str] = Counter()
+        self.faults = self._calls.faults
+        self.calls = self._calls.counts
 
     # The Protocol
 
     async def info(self) -> EngineInfo:
         """Which engine this is."""
-        await self._call("info", "", lambda _: None, takes_s=self._latencies.list_s)
+        await self._calls.make("info", "", lambda _: None, takes_s=self._calls.latencies.list_s)
         return EngineInfo(kind="simulated", version="1", api_version="1.41")
 
     async def containers(self) -> tuple[Container, ...]:
         """All containers with this device's label."""
-        return await self._call(
+        return await self._calls.make(
             "containers",
             "",
             lambda daemon: daemon.state.observed(self._uuid, daemon.now_s),
-            takes_s=self._latencies.list_s,
+            takes_s=self._calls.latencies.list_s,
         )
 
     async def resources(self) -> Resources:
         """All images, and the networks and volumes with this device's label."""
-        return await self._call(
+        return await self._calls.make(
             "resources",
             "",
             lambda daemon: daemon.state.resources(self._uuid),
-            takes_s=self._latencies.list_s,
+            takes_s=self._calls.latencies.list_s,
         )
 
     async def started_at(self, container_id: str) -> str | None:
@@ -104,7 +91,9 @@ class SimulatedEngine:
             found = daemon.state.containers.get(container_id)
             return None if found is None else found.started_text
 
-        return await self._call("started_at", container_id, look, takes_s=self._latencies.list_s)
+        return await self._calls.make(
+            "started_at", container_id, look, takes_s=self._calls.latencies.list_s
+        )
 
     async def inspect(self, container_id: str, request: ContainerRequest) -> Inspected | None:
         """What the container was made with; None when it is not there."""
@@ -113,31 +102,33 @@ class SimulatedEngine:
             found = daemon.state.containers.get(container_id)
             return None if found is None else inspected(found, request)
 
-        return await self._call("inspect", container_id, look, takes_s=self._latencies.list_s)
+        return await self._calls.make(
+            "inspect", container_id, look, takes_s=self._calls.latencies.list_s
+        )
 
     async def space(self) -> Space | None:
         """How much room there is on its disk."""
-        return await self._call(
+        return await self._calls.make(
             "space",
             "",
             lambda daemon: Space(
                 free_bytes=daemon.state.free_bytes, total_bytes=daemon.state.disk_bytes
             ),
-            takes_s=self._latencies.list_s,
+            takes_s=self._calls.latencies.list_s,
         )
 
-    async def pull(self, image: ImageRef, progress: ProgressSink) -> None:
+    async def pull(self, image: ImageRef, progress: ProgressSink, *, platform: str = "") -> None:
         """Bring an image of the registry here."""
         name = image.canonical
-        fault = await self._begin("pull", name)
-        await self._access.apply(_check_up)
+        fault = await self._calls.begin("pull", name)
+        await self._access.apply(check_up)
         if fault is not None and fault.kind is FaultKind.FAIL:
             raise fault.error(f"pull {image}")
         found = self.registry.find(image)
-        if found is None:
-            raise Refused(f"pull {image}: manifest unknown", code="image-not-found")
+        if found is None or not found.is_for(platform):
+            raise Refused(f"pull {image}: manifest unknown {platform}", code="image-not-found")
         for part in range(1, _PULL_PARTS + 1):
-            await self._take_time(self._latencies.pull_s / _PULL_PARTS)
+            await self._calls.take_time(self._calls.latencies.pull_s / _PULL_PARTS)
             progress(
                 PullProgress(
                     done_bytes=found.size_bytes * part // _PULL_PARTS, total_bytes=found.size_bytes
@@ -147,7 +138,7 @@ class SimulatedEngine:
                 raise fault.error(f"pull {image}")
 
         def keep(daemon: Daemon) -> None:
-            _check_up(daemon)
+            check_up(daemon)
             stock.check_room(daemon.state, found)
             stock.add_image(daemon.state, found, name)
 
@@ -157,7 +148,7 @@ class SimulatedEngine:
 
     async def remove_image(self, image_id: str) -> None:
         """Remove an image under all its names."""
-        await self._call(
+        await self._calls.make(
             "remove_image",
             image_id,
             lambda daemon: stock.remove_image(daemon.state, image_id),
@@ -166,7 +157,7 @@ class SimulatedEngine:
 
     async def create_network(self, network: NetworkRequest) -> None:
         """Make a network."""
-        await self._call(
+        await self._calls.make(
             "create_network",
             network.name,
             lambda daemon: stock.create_network(daemon.state, self._uuid, network),
@@ -174,7 +165,7 @@ class SimulatedEngine:
 
     async def remove_network(self, name: str) -> None:
         """Remove a network of ours."""
-        await self._call(
+        await self._calls.make(
             "remove_network",
             name,
             lambda daemon: stock.remove_network(daemon.state, self._uuid, name),
@@ -182,7 +173,7 @@ class SimulatedEngine:
 
     async def create_volume(self, volume: VolumeRequest) -> None:
         """Make a volume."""
-        await self._call(
+        await self._calls.make(
             "create_volume",
             volume.name,
             lambda daemon: stock.create_volume(daemon.state, self._uuid, volume),
@@ -190,7 +181,7 @@ class SimulatedEngine:
 
     async def remove_volume(self, name: str) -> None:
         """Remove a volume of ours."""
-        await self._call(
+        await self._calls.make(
             "remove_volume",
             name,
             lambda daemon: stock.remove_volume(daemon.state, self._uuid, name),
@@ -199,7 +190,7 @@ class SimulatedEngine:
     async def create_container(self, request: ContainerRequest) -> str:
         """Make a container and join its networks, without starting it. Returns its id."""
         labels = {**dict(request.labels), **device_labels(self._uuid)}
-        return await self._call(
+        return await self._calls.make(
             "create_container",
             request.name,
             lambda daemon: daemon.create(request, labels, networks=len(request.networks)),
@@ -208,11 +199,11 @@ class SimulatedEngine:
 
     async def start(self, container_id: str) -> None:
         """Start a created or ended container."""
-        await self._call(
+        await self._calls.make(
             "start",
             container_id,
             lambda daemon: daemon.start(daemon.find(container_id)),
-            takes_s=self._latencies.start_s,
+            takes_s=self._calls.latencies.start_s,
         )
 
     async def stop(self, container_id: str, *, grace_s: float) -> None:
@@ -223,7 +214,7 @@ class SimulatedEngine:
             if found is not None:
                 daemon.stop(found)
 
-        await self._call(
+        await self._calls.make(
             "stop",
             container_id,
             stop,
@@ -240,29 +231,29 @@ class SimulatedEngine:
                 daemon.stop(found)
                 daemon.start(found)
 
-        await self._call(
+        await self._calls.make(
             "restart",
             container_id,
             restart,
             half=lambda daemon: daemon.stop(daemon.find(container_id)),
-            takes_s=await self._stopping_s(container_id, grace_s) + self._latencies.start_s,
+            takes_s=await self._stopping_s(container_id, grace_s) + self._calls.latencies.start_s,
         )
 
     async def pause(self, container_id: str) -> None:
         """Freeze its program."""
-        await self._call(
+        await self._calls.make(
             "pause", container_id, lambda daemon: daemon.pause(daemon.find(container_id))
         )
 
     async def unpause(self, container_id: str) -> None:
         """Let it go on."""
-        await self._call(
+        await self._calls.make(
             "unpause", container_id, lambda daemon: daemon.unpause(daemon.find(container_id))
         )
 
     async def rename(self, container_id: str, name: str) -> None:
         """Give it another name."""
-        await self._call(
+        await self._calls.make(
             "rename", container_id, lambda daemon: daemon.rename(daemon.find(container_id), name)
         )
 
@@ -279,123 +270,26 @@ class SimulatedEngine:
             if not found.active:
                 found.state = ContainerState.DEAD
 
-        await self._call("remove", container_id, remove, half=half)
+        await self._calls.make("remove", container_id, remove, half=half)
 
-    async def logs(
+    def logs(
         self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
     ) -> AsyncGenerator[ContainerLogLine, None]:
         """Its output: the last `tail` lines, then, with `follow`, what comes until it ends."""
-        after_ns = -1 if since_s is None else int(since_s * 1e9) - 1
+        return follow_logs(self._calls, container_id, tail=tail, follow=follow, since_s=since_s)
 
-        def look(daemon: Daemon) -> tuple[list[ContainerLogLine], bool]:
-            _check_up(daemon)
-            found = daemon.find(container_id)
-            lines = [
-                ContainerLogLine(text=entry.text, stderr=entry.stderr, time_ns=entry.time_ns)
-                for entry in found.log
-                if entry.time_ns > after_ns
-            ]
-            return lines, found.active
-
-        await self._call("logs", container_id, look)
-        first = True
-        while True:
-            try:
-                (lines, active), counter, due_s = await self._access.glance(look)
-            except NotFound:
-                if first:
-                    raise
-                return  # removed while it was followed: its output ends
-            for line in lines[len(lines) - min(tail, len(lines)) :] if first else lines:
-                yield line
-            if lines:
-                after_ns = lines[-1].time_ns
-            if not (follow and active):
-                return
-            first = False
-            await self._access.wait(counter, due_s)
-
-    async def events(self) -> AsyncGenerator[EngineEvent, None]:
+    def events(self) -> AsyncGenerator[EngineEvent, None]:
         """What happens to containers of ours, until the engine goes down."""
-        seen = await self._call("events", "", lambda daemon: daemon.state.counter)
-
-        def look(daemon: Daemon) -> list[SimulatedEvent]:
-            _check_up(daemon)
-            return [
-                event
-                for event in daemon.state.events
-                if event.number > seen
-                and event.device == self._uuid
-                and event.action not in _SILENT
-            ]
-
-        while True:
-            found, counter, due_s = await self._access.glance(look)
-            for event in found:
-                seen = event.number
-                yield EngineEvent(kind="container", action=event.action, id=event.id)
-            if not found:
-                await self._access.wait(counter, due_s)
+        return follow_events(self._calls, self._uuid)
 
     async def close(self) -> None:
         """Nothing is held."""
-
-    # How calls are done
-
-    async def _call(
-        self,
-        call: str,
-        subject: str,
-        change: Callable[[Daemon], T],
-        *,
-        half: Callable[[Daemon], object] | None = None,
-        takes_s: float | None = None,
-    ) -> T:
-        fault = await self._begin(call, subject)
-        await self._take_time(self._latencies.mutate_s if takes_s is None else takes_s)
-        kind = fault.kind if fault is not None else None
-
-        def guarded(daemon: Daemon) -> T:
-            _check_up(daemon)
-            if fault is not None and kind is FaultKind.FAIL:
-                raise fault.error(call)
-            if fault is not None and kind is FaultKind.HALF_DO:
-                if half is not None:
-                    half(daemon)
-                raise fault.error(call)
-            return change(daemon)
-
-        result = await self._access.apply(guarded)
-        if fault is not None and kind is FaultKind.LOSE_REPLY:
-            raise fault.error(call)
-        return result
-
-    async def _begin(self, call: str, subject: str) -> Fault | None:
-        self.calls[call] += 1
-        if not self.faults.pending:
-            return None
-        names = await self._access.apply(
-            lambda daemon: [c.name for c in daemon.state.containers.values() if c.id == subject]
-        )
-        fault = self.faults.take(call, " ".join((subject, *names)))
-        if fault is not None:
-            await self._take_time(fault.delay_s)
-        return fault
 
     async def _stopping_s(self, container_id: str, grace_s: float) -> float:
         def look(daemon: Daemon) -> float:
             found = daemon.state.containers.get(container_id)
             if found is None or not found.active:
                 return 0.0
-            return grace_s if found.image.ignores_stop else self._latencies.stop_s
+            return grace_s if found.image.ignores_stop else self._calls.latencies.stop_s
 
         return await self._access.apply(look)
-
-    async def _take_time(self, span_s: float) -> None:
-        if span_s > 0:
-            await self._access.clock.sleep(span_s)
-
-
-def _check_up(daemon: Daemon) -> None:
-    if daemon.state.down:
-        raise EngineUnavailable("the simulated engine is down")

@@ -16,6 +16,7 @@ class SimulatedImage(msgspec.Struct, frozen=True, kw_only=True):
     until it is stopped. `start_error`: why its program cannot be started. `ignores_stop`: it
     lasts the whole grace period. Where a check is made of how it is (`has_healthcheck`, or the
     service has one of its own), the first answer is `health` after `health_after_s`; None: never.
+    `platform` "": it is for all of them.
     """
 
     reference: str
@@ -29,6 +30,11 @@ class SimulatedImage(msgspec.Struct, frozen=True, kw_only=True):
     health: str = "healthy"
     health_after_s: float | None = 1.0
     created_s: float = 946_684_800.0
+    platform: str = ""
+
+    def is_for(self, platform: str) -> bool:
+        """Whether it runs there."""
+        return platform in ("", self.platform) or not self.platform
 
     @property
     def id(self) -> str:
