@@ -63,6 +63,15 @@ class Outside:
         """As `docker load` does: an image is here without a registry."""
         await self._access.apply(lambda daemon: stock.add_image(daemon.state, image))
 
+    async def tag_image(self, image_id: str, reference: str) -> None:
+        """As `docker tag` does: an image has one more name."""
+        name = parse_image(reference, at="reference").canonical
+
+        def tag(daemon: Daemon) -> None:
+            daemon.state.names[name] = image_id
+
+        await self._access.apply(tag)
+
     async def remove_image(self, reference: str) -> None:
         """As `docker rmi -f` does, by canonical reference; nothing when it is not here."""
 

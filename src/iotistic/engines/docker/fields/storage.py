@@ -61,6 +61,7 @@ def _mounts(found: Document, request: ContainerRequest) -> Iterator[Mount]:
     short_names = {name: short for short, name in request.volumes}
     own = {folder.target for folder in request.folders}
     asked = {mount.Target: mount for mount in found.HostConfig.Mounts or ()}
+    wanted = {mount.target: mount for mount in request.spec.volumes}
     for point in found.Mounts or ():
         if point.Destination in own:
             continue
@@ -73,14 +74,19 @@ def _mounts(found: Document, request: ContainerRequest) -> Iterator[Mount]:
                 no_copy=bool(options and options.NoCopy),
             )
         elif point.Type == "bind":
-            propagation = point.Propagation
             yield Mount(
                 kind=MountKind.BIND,
                 target=point.Destination,
                 source=point.Source,
                 read_only=not point.RW,
-                propagation="" if propagation == _DEFAULT_PROPAGATION else propagation,
+                propagation=_propagation(point, wanted.get(point.Destination)),
             )
+
+
+def _propagation(point: MountPoint, wanted: Mount | None) -> str:
+    # Not said, the engine chooses; for a path above its own folder another than usual.
+    unsaid = wanted is not None and not wanted.propagation
+    return "" if unsaid or point.Propagation == _DEFAULT_PROPAGATION else point.Propagation
 
 
 def _is_anonymous(point: MountPoint) -> bool:
