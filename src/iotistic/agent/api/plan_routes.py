@@ -12,6 +12,7 @@ from iotistic.agent.api.downtime import took
 from iotistic.agent.api.explain_views import Told, explain_json
 from iotistic.agent.api.foresight_views import WhatIf, what_if_json
 from iotistic.agent.api.plan_views import plan_json
+from iotistic.agent.api.question import asked_target
 from iotistic.agent.api.replies import json_reply
 from iotistic.agent.api.requests import query_integer, read_object
 from iotistic.agent.api.rooms import Rooms
@@ -20,13 +21,12 @@ from iotistic.agent.reconciler import offer
 from iotistic.agent.store.records import JournalEntry, StoredTarget
 from iotistic.model.errors import (
     EngineUnavailable,
-    InvalidField,
     IotisticError,
     NotFound,
     Refused,
     Unavailable,
 )
-from iotistic.model.reader import BODY_BYTES_MAX, Fields
+from iotistic.model.reader import BODY_BYTES_MAX
 from iotistic.model.target import TargetState, parse_target
 
 LOOK_TIMEOUT_S = 5.0
@@ -124,10 +124,10 @@ class PlanRoutes:
         refusal: IotisticError | None = None
         warnings: tuple[str, ...] = ()
         if document:
-            document = _as_next(document, held)
-            target = await asyncio.to_thread(parse_target, document)
+            asked_for = await asyncio.to_thread(asked_target, document, held)
+            target = await asyncio.to_thread(parse_target, asked_for)
             version, refusal, warnings = target.version, _refusal(held, target), target.warnings
-            world, wanted, foreseen = await rooms.reconciler.foresee(document)
+            world, wanted, foreseen = await rooms.reconciler.foresee(asked_for)
         else:
             version = held.version if held else None
             world, wanted, foreseen = await rooms.reconciler.foresee()
@@ -146,26 +146,6 @@ class PlanRoutes:
             warnings=warnings,
         )
         return await asyncio.to_thread(lambda: what_if_json(asked, facts, took(entries)))
-
-
-def _as_next(document: dict[str, Any], held: StoredTarget | None) -> dict[str, Any]:
-    """A target as a person writes it: without a version it would be the next one.
-
-    With `keepOthers` it says nothing of apps it does not have: those of the held target stay.
-    """
-    fields = Fields(document, "")
-    keep_others = fields.boolean("keepOthers", default=False)
-    document = {name: value for name, value in document.items() if name != "keepOthers"}
-    if document.get("apps") is None:
-        raise InvalidField("apps", expected="an object by app id ({} for none)", found=None)
-    if keep_others and held is not None:
-        given = fields.mapping("apps")
-        document = {**document, "apps": {**held.apps, **given}}
-    if document.get("version") is not None:
-        return document
-    version = (held.version or 0) + 1 if held else 1
-    epoch = {"target_epoch": held.epoch} if held and held.epoch else {}
-    return {**epoch, **document, "version": version}
 
 
 def _refusal(held: StoredTarget | None, target: TargetState) -> IotisticError | None:

@@ -8,8 +8,16 @@ from typing import Any
 from iotistic.cli.commands.target_text import TEXT_BYTES_MAX, read_target_text
 from iotistic.cli.compose_file import faults_of, name_for, read_document, resolve
 from iotistic.cli.failure import ExitCode, Failure
+from iotistic.cli.http_client import unknown_form
 from iotistic.cli.session import Session
-from iotistic.compose import YamlDocument, is_compose
+from iotistic.compose import (
+    APP_ID_DEFAULT,
+    YamlDocument,
+    from_compose,
+    is_compose,
+    own_app_id,
+    own_name,
+)
 
 _NOT_OF_THE_TARGET = ("etag", "comment", "newEpoch")
 
@@ -41,9 +49,37 @@ def question(
         gathered = resolve(found, file, variables)
     for note in gathered.notes:
         session.out.message(f"note: {note}")
-    body: dict[str, Any] = {"compose": gathered.document}
-    if app_id is not None:
-        body["appId"] = app_id
-    elif name := name_for(gathered.document, file):
-        body["appName"] = name
-    return body
+    held = _held_apps(session)
+    document = gathered.document
+    name = own_name(document) or name_for(document, file)
+    chosen = app_id or own_app_id(document) or _id_of(name, held)
+    before = held.get(str(chosen), {})
+    with faults_of(file, found):
+        app = from_compose(
+            document,
+            app_id=chosen,
+            app_name=name or before.get("appName"),
+            # A service that is there keeps its id, so that it is not taken for another one.
+            service_ids={s["serviceName"]: s["serviceId"] for s in before.get("services", ())},
+        )
+    for warning in app.warnings:
+        session.out.message(f"warning: {warning}")
+    return {"apps": {str(chosen): app.app}, "keepOthers": True}
+
+
+def _held_apps(session: Session) -> Mapping[str, Any]:
+    try:
+        reply = session.device.json("GET", "/v1/state/target")
+    except Failure as failure:
+        if failure.exit_code is ExitCode.NOT_FOUND:
+            return {}
+        raise
+    apps = reply.json().get("apps")
+    if not isinstance(apps, Mapping):
+        raise unknown_form()
+    return apps
+
+
+def _id_of(name: str | None, apps: Mapping[str, Any]) -> int:
+    same = (int(key) for key, app in apps.items() if name and app.get("appName") == name)
+    return next(same, max((int(key) for key in apps), default=APP_ID_DEFAULT - 1) + 1)
