@@ -103,14 +103,15 @@ def differences(form: Mapping[str, Any], found_fields: str | None) -> tuple[Diff
     if found is None:
         return ()
     wanted = short_hashes(form)
+    names = [name for name, made in wanted.items() if found.get(name) != made]
+    names += found.keys() - wanted.keys()
     return tuple(
         Difference(
             field=name,
             wanted=shown(name, form[name]) if name in form else "nothing",
             found="another value" if name in found else "nothing",
         )
-        for name in sorted(wanted.keys() | found.keys())
-        if wanted.get(name) != found.get(name)
+        for name in sorted(names)
     )
 
 
