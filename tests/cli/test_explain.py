@@ -23,6 +23,7 @@ from tests.agent.api.known import NOW_S, facts
 from tests.cli import answers
 from tests.cli.harness import Iotctl
 from tests.cli.scripted_server import Script, refused
+from tests.cli.test_program import on_terminal
 from tests.cli.test_status import lines
 from tests.planner.builders import container, of, service, target, wanted
 
@@ -203,3 +204,35 @@ def test_programs_get_the_document_as_it_came(iotctl: Iotctl, agent: Script) -> 
     agent.on("GET", "/v1/explain/1001", known)
 
     assert iotctl("explain", "1001", "--json").document == known
+
+
+def test_on_a_terminal_of_80_columns_nothing_is_cut(agent: Script) -> None:
+    reason = "a very long reason that goes on " * 8
+    told = [
+        entry(
+            JournalEvent.STEP_FAILED,
+            7 * 3600,
+            service_name="web",
+            reason=reason,
+            detail={"step": "create-container", "why": reason},
+        )
+    ]
+    failed = Attempt(
+        subject=subject_of(APP, "web"),
+        step=StepKind.START,
+        count=3,
+        not_before_s=NOW_S + 62,
+        purpose=of(WEB).spec_hash,
+        code="start-failed",
+        message=reason,
+    )
+    known = facts(WEB, container(of(WEB), "created"), attempts=(failed,))
+    agent.on("GET", "/v1/explain/1001", explained(known, journal=told))
+
+    code, said = on_terminal(["explain", "1001", "--no-color"], 80)
+
+    assert code == 0
+    assert "…" not in said
+    assert max(map(len, said.splitlines())) <= 80
+    # Told as the reason of the app, of the service, of its failure, and twice in the journal.
+    assert " ".join(said.split()).count("a very long reason") >= 5 * 8
