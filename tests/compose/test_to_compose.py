@@ -117,7 +117,7 @@ OLDER: list[dict[str, Any]] = [
     {"resources": {"limits": {"cpu": "0.5", "memory": "64Mi"}, "requests": {"memory": "16Mi"}}},
     {"resources": {"limits": {"cpu": 1}}, "deploy": {"resources": {"limits": {"memory": "64M"}}}},
     {"environment": ["A=1", "B", "C=a=b"], "labels": ["x=1"], "user": "1"},
-    {"volumes": [{"type": "volume", "source": "v", "target": "/v", "readOnly": True}]},
+    {"volumes": [{"type": "volume", "source": "v", "target": "/v", "read_only": True}]},
     {"healthcheck": {"test": ["CMD", "a"], "interval": 5, "timeout": "1s", "start_period": 2.5}},
     {"labels": {"timeout": "5", "workingDir": "x"}, "sysctls": {"net.core.somaxconn": 5}},
     {"tmpfs": ["/t:size=64m"], "ulimits": {"nofile": {"soft": 1, "hard": 2}}, "command": []},

@@ -13,11 +13,8 @@ from iotistic.model.reader import Fields
 
 # What a target may also call a field, and what compose calls it.
 _COMPOSE_NAMES: Mapping[str, str] = {
-    "dependsOn": "depends_on",
     "driverOpts": "driver_opts",
-    "enableIPv6": "enable_ipv6",
     "networkMode": "network_mode",
-    "readOnly": "read_only",
     "readonlyRootfs": "read_only",
     "stopSignal": "stop_signal",
     "stopTimeout": "stop_grace_period",
