@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from iotistic.engines.simulated import Fault, FaultKind, Latencies
+from iotistic.engines.simulated import Fault, FaultKind, Latencies, SimulatedImage
 from iotistic.model.errors import EngineUnavailable, IotisticError, NotFound, Refused
 from iotistic.model.words import ContainerState
 from tests.agent.virtual_clock import VirtualClock
@@ -88,6 +89,50 @@ async def test_a_half_removed_container_is_dead_and_can_be_removed() -> None:
     await engine.remove(container_id)
 
     assert await engine.containers() == ()
+
+
+async def test_a_half_removed_image_has_lost_a_name_and_can_be_removed() -> None:
+    engine = await engine_with(VirtualClock())
+    (before,) = (await engine.resources()).images
+    engine.faults.order(Fault(call="remove_image", kind=FaultKind.HALF_DO))
+
+    with pytest.raises(EngineUnavailable):
+        await engine.remove_image(before.id)
+    (half,) = (await engine.resources()).images
+    await engine.remove_image(before.id)
+
+    assert len(half.references) == len(before.references) - 1
+    assert (await engine.resources()).images == ()
+
+
+@pytest.mark.parametrize("call", ["inspect", "space", "rename", "remove_image"])
+@pytest.mark.parametrize("kind", [FaultKind.FAIL, FaultKind.LOSE_REPLY, FaultKind.HALF_DO])
+async def test_every_call_can_go_wrong_and_be_made_again(call: str, kind: FaultKind) -> None:
+    engine = await engine_with(VirtualClock(), SimulatedImage(reference="iotistic-test/web:1"))
+    container_id = await engine.create_container(request(UUID))
+    unused = next(
+        found.id
+        for found in (await engine.resources()).images
+        if "docker.io/iotistic-test/web:1" in found.references
+    )
+
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "inspect": lambda: engine.inspect(container_id, request(UUID)),
+        "space": engine.space,
+        "rename": lambda: engine.rename(container_id, "another"),
+        "remove_image": lambda: engine.remove_image(unused),
+    }
+
+    engine.faults.order(Fault(call=call, kind=kind))
+    with pytest.raises(EngineUnavailable):
+        await calls[call]()
+    await calls[call]()
+
+    assert engine.calls[call] == 2
+    (seen,) = await engine.containers()
+    assert (seen.name == "another") == (call == "rename")
+    left = {found.id for found in (await engine.resources()).images}
+    assert (unused in left) == (call != "remove_image")
 
 
 async def test_a_fault_may_be_for_one_object_only() -> None:

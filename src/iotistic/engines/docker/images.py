@@ -18,7 +18,8 @@ from iotistic.model.errors import Conflict
 
 _SEVERAL_NAMES = "must be forced"
 _NO_NAME = "<none>"
-_IN_A_CONTAINER = Path("/.dockerenv")
+IN_A_CONTAINER = Path("/.dockerenv")
+"""The engine puts this file into each of its containers."""
 
 
 class _Names(msgspec.Struct):
@@ -76,12 +77,12 @@ async def read_space(connection: Connection) -> Space | None:
 
 def _room(folder: Path) -> Space | None:
     try:
-        if not folder.is_dir() and _IN_A_CONTAINER.exists():
+        if not folder.is_dir() and IN_A_CONTAINER.exists():
             # A container of that very engine, since its socket was given to us: the root here is
             # a layer in the engine's folder, and so has the same room.
             folder = Path("/")
         room = os.statvfs(folder)
-    except OSError:
+    except (OSError, ValueError):
         return None
     return Space(
         free_bytes=room.f_bavail * room.f_frsize, total_bytes=room.f_blocks * room.f_frsize
