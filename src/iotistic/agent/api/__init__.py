@@ -9,6 +9,9 @@
     rows               services as they are listed, and finding one by a word (pure)
     *views             facts in, JSON out (pure)
     acts               what a person asks of services, and whether it has come true
+    locks              a person's locks, and who holds changes off now
+    question           a body as the target that is asked about (pure)
+    downtime, risks    what a foreseen course costs, and what may go wrong with it (pure)
     *_routes           the handlers, one module a group of paths
     diagnostics        the checks
 

@@ -4,7 +4,8 @@
     poller         asks for the target (ETag, 304), hands it to the reconciler
     reporter       tells what changed since the last report that the cloud accepted
     current_state  gathers the document that is reported
-    report         the document, from snapshot and facts (pure); `service_rows`, `metric_fields`
+    report         the document, from snapshot and facts (pure); `service_rows`, `metric_fields`,
+                   `release_fields`: releases and the plan, in words that time alone does not change
     cadence        when to poll and report next, how the link stands (pure)
     channel        counts failures, waits after them, says so
     status         what the Device API shows of it

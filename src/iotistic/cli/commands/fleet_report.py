@@ -37,25 +37,27 @@ def show_report(out: Output, found: dict[str, Any], now_ms: int) -> None:
     if not apps:
         out.line("no apps")
     # Older agents tell of services only.
-    if judged := [_app(app) for app in apps if "verdict" in app]:
+    plans = found.get("plan") or {}
+    judged = [_app(app, plans.get(str(app["appId"])) or {}) for app in apps if "verdict" in app]
+    if judged:
         out.line()
         out.table(("APP", "NAME", "STATE", "SERVICES", "WHY"), judged, wrap=True)
     if services := [_service(app, service) for app in apps for service in app["services"]]:
         out.line()
         out.table(("APP", "SERVICE", "WANTED", "IS", "ERROR"), services, wrap=True)
     _show_releases(out, found.get("release") or {}, now_ms)
-    if plans := [row for app in (found.get("plan") or {}).items() for row in _plan(*app)]:
+    if planned := [row for app in plans.items() for row in _plan(*app)]:
         out.line()
-        out.table(("APP", "SERVICE", "NEXT", "WHY"), plans, wrap=True)
+        out.table(("APP", "SERVICE", "NEXT", "WHY"), planned, wrap=True)
     if warnings := found["system_info"].get("warnings"):
         out.line()
         for warning in warnings:
             out.line(f"warning: {warning['message']} ({warning['code']})", Style.CAUTION)
 
 
-def _app(app: dict[str, Any]) -> tuple[CellLike, ...]:
+def _app(app: dict[str, Any], plan: dict[str, Any]) -> tuple[CellLike, ...]:
     # What is null is left out of a report.
-    return verdict_row({"reason": None, **app})
+    return verdict_row({"reason": None, "meaning": plan.get("meaning"), **app})
 
 
 def _show_releases(out: Output, releases: dict[str, Any], now_ms: int) -> None:

@@ -92,7 +92,7 @@ def verdict_row(app: dict[str, Any]) -> tuple[Cell | str | int | None, ...]:
 
 def why_of(app: dict[str, Any]) -> str:
     """The reason; of the verdicts that say little by themselves also what they mean."""
-    reason, meaning = app["reason"], app.get("meaning")
+    reason, meaning = app["reason"] or "", app.get("meaning")
     if app["verdict"] not in _EXPLAINED or not meaning:
         return str(reason)
     return f"{reason} ({meaning})" if reason else str(meaning)
