@@ -174,3 +174,11 @@ async def test_a_name_that_two_apps_have_is_ambiguous(api: Served) -> None:
 
     assert (status, found["code"]) == (409, "ambiguous-app")
     assert "7" in found["details"]["remedy"]
+
+
+async def test_the_release_that_was_well_is_a_way_back(api: Served) -> None:
+    await api.box.given_target(target(service("web", "1")))
+
+    found = await what_if(api, target(service("web", "1", image="web:2"), version=2))
+
+    assert "no-way-back" not in {risk["code"] for risk in found["risks"]}

@@ -152,7 +152,13 @@ def pulls(foreseen: Foreseen, resources: Resources) -> tuple[Download, ...]:
 def _download(step: Step, image: ImageRef, here: Iterable[Image]) -> Download:
     like = max(
         (
-            (reference == image.canonical, one.created_s, one.size_bytes, reference)
+            (
+                reference == image.canonical,
+                one.created_s,
+                one.size_bytes,
+                "@" not in reference,
+                reference,
+            )
             for one in here
             for reference in one.references
             if one.size_bytes > 0 and _repository(reference) == image.repository
@@ -164,7 +170,7 @@ def _download(step: Step, image: ImageRef, here: Iterable[Image]) -> Download:
         service_name=step.service_name,
         app_id=step.served.app_id,
         size_bytes=like[2] if like else None,
-        like=like[3] if like else "",
+        like=like[4] if like else "",
     )
 
 

@@ -33,7 +33,7 @@ from iotistic.model.target import parse_target
 from iotistic.model.words import LogComponent
 from iotistic.planner import attempts
 from iotistic.planner.foresight import Foreseen, foresee
-from iotistic.planner.plan import completed, fulfilled
+from iotistic.planner.plan import completed, fulfilled, plan
 from iotistic.planner.policy import Policy
 from iotistic.planner.step import Plan, Step
 from iotistic.planner.wanted import Wanted
@@ -232,9 +232,13 @@ class StateReconciler:
         if document is not None:
             target = await asyncio.to_thread(parse_target, document)
             wanted = await asyncio.to_thread(self._aim.work_out, target)
+            wanted = replace(wanted, good=self._aim.wanted.good)
         world = await self._observer.look(
             full=True, in_flight=frozenset(), attempts=(), wanted=self._aim.in_force
         )
+        decided = await asyncio.to_thread(plan, world, wanted, self._policy)
+        if decided.needs_inspection:
+            world = await self._observer.inspect(decided.needs_inspection, world, wanted)
         return world, wanted, await asyncio.to_thread(lambda: foresee(world, wanted, self._policy))
 
     async def run(self) -> None:

@@ -142,7 +142,7 @@ def _show_service(out: Output, service: dict[str, Any], found: dict[str, Any], n
     if override := service["override"]:
         when = ago(override["at"], now_ms)
         pairs.append(("by hand", f"stopped {when}, until {override['until']}"))
-    if service["next"]:
+    if service["next"] and service["next"] != "wait":
         pairs.append(("next", Cell(f"{service['next']}: {service['why']}", Style.CAUTION)))
     elif not service["settled"]:
         pairs.append(("why", service["why"]))
@@ -207,7 +207,8 @@ def _entry(entry: dict[str, Any]) -> str:
     about = f"{entry['serviceName']}: " if entry["serviceName"] else ""
     event = _EVENTS.get(entry["event"], entry["event"])
     what = f"{entry['step']} {event}" if entry["step"] else event
-    release = f" {entry['release']}" if entry["release"] else ""
+    named = entry["release"] and entry["release"] not in entry["reason"]
+    release = f" {entry['release']}" if named else ""
     by = f" by {entry['by']}" if entry["by"] else ""
     reasons = [
         entry["reason"],
