@@ -19,6 +19,7 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scripts.support.engine_http import EngineHttp, EngineRefused
 
@@ -53,13 +54,14 @@ class BusyboxMissing(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestImage:
-    """One image: its reference, what it runs, and its environment."""
+    """One image: its reference, what it runs, its environment, and what else its config says."""
 
     __test__ = False  # not a test, whatever its name looks like to pytest
 
     reference: str
     script: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self, layer: bytes) -> bytes:
         """The image configuration over that one layer."""
@@ -71,6 +73,7 @@ class TestImage:
                 "config": {
                     "Cmd": ["/bin/sh", "-c", self.script.strip()],
                     "Env": ["PATH=/bin", *(f"{k}={v}" for k, v in self.environment.items())],
+                    **self.more,
                 },
                 "rootfs": {"type": "layers", "diff_ids": [f"sha256:{_sha256(layer)}"]},
             }

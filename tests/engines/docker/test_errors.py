@@ -7,7 +7,7 @@ import pytest
 from iotistic.engines.docker.errors import (
     EngineAnswer,
     general,
-    network_error,
+    object_error,
     pull_error,
     taken_port,
 )
@@ -95,7 +95,7 @@ def test_which_port_is_taken(text: str, expected: tuple[str, int] | None) -> Non
     ],
 )
 def test_networks_that_find_no_addresses(text: str) -> None:
-    error = network_error(EngineAnswer(403, text), "create network x")
+    error = object_error(EngineAnswer(403, text), "create network x")
 
     assert error.code == "network-pool-overlap"
     assert error.remedy
@@ -114,3 +114,21 @@ def test_a_sentence_is_one_line_of_bounded_length() -> None:
 
     assert str(error).startswith("do: a b x")
     assert len(str(error)) < 400
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (404, 'plugin "nope" not found'),
+        (404, 'create x: error looking up volume plugin nope: plugin "nope" not found'),
+        (500, "operation not supported"),
+        (500, "Invalid subnet bogus : invalid CIDR address: bogus"),
+        (500, "failed to parse com.docker.network.bridge.enable_icc value: maybe"),
+        (500, 'This node is not a swarm manager. Use "docker swarm init"'),
+    ],
+)
+def test_networks_and_volumes_that_can_never_be_made(status: int, text: str) -> None:
+    error = object_error(EngineAnswer(status, text), "create network x")
+
+    assert type(error) is Refused
+    assert error.remedy

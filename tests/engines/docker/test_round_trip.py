@@ -15,8 +15,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from iotistic.engines.protocol import Engine
 from iotistic.model.container import ContainerRequest
 from iotistic.model.errors import Refused
+from iotistic.model.image import parse_image
 from iotistic.model.service import NetworkAttachment, ServiceSpec
 from iotistic.planner.normalize import network_form, volume_form
+from scripts.support import images
 from tests.engines.builders import request as plain_request
 from tests.engines.composing import Place, lost
 from tests.engines.contract.sites import DockerSite
@@ -263,3 +265,21 @@ async def test_what_is_somebody_elses_is_not_made(bench: Bench) -> None:
 
     resources = await bench.engine.resources()
     assert (resources.networks, resources.volumes) == ((), ())
+
+
+async def test_no_command_at_all_leaves_an_image_with_its_entrypoint_alone(bench: Bench) -> None:
+    config = {"Entrypoint": ["/bin/echo", "only"], "Cmd": ["not", "this"]}
+    reference = f"iotistic-test/{bench.site.uuid}:1"
+    made = images.TestImage(reference=reference, script="", more=config)
+    images.load(bench.site.http.host, made)
+    try:
+        spec = spec_of(
+            {"image": parse_image(reference, at="image"), "command": (), "network_mode": "none"}
+        )
+        container_id, request = await bench.make(spec)
+        found = await bench.found(container_id, request)
+        await bench.engine.remove(container_id)
+    finally:
+        bench.site.http.call("DELETE", f"/images/{reference}")
+
+    assert (found.entrypoint, found.command) == (("/bin/echo", "only"), ())

@@ -35,6 +35,8 @@ _RATE_LIMITED = (
     "unexpected http status: 429",
 )
 _POOL = ("pool overlaps", "non-overlapping ipv4 address pool", "non-overlapping ipv6 address pool")
+# What the engine calls an error of its own, and would say each time.
+_NEVER_TAKEN = ("invalid subnet", "invalid cidr", "failed to parse", "not a swarm manager")
 _PORT_TAKEN = ("port is already allocated", "address already in use")
 
 
@@ -67,16 +69,21 @@ def general(answer: EngineAnswer, what: str) -> IotisticError:
     return EngineUnavailable(message)
 
 
-def network_error(answer: EngineAnswer, what: str) -> IotisticError:
-    """Why a network could not be made."""
+def object_error(answer: EngineAnswer, what: str) -> IotisticError:
+    """Why a network or a volume could not be made."""
     if _any(_POOL, answer.text):
         return Refused(
             f"{what}: {answer.text}",
             code="network-pool-overlap",
             remedy="remove networks that are not used, or give the engine more address pools",
         )
+    message = f"{what}: {answer.text}"
+    if "plugin" in answer.text and "not found" in answer.text:
+        return Refused(message, remedy="install the plugin, or name another driver")
     if "operation not supported" in answer.text:
-        return Refused(f"{what}: {answer.text}", remedy="this kernel has no such network driver")
+        return Refused(message, remedy="this kernel has no such network driver")
+    if _any(_NEVER_TAKEN, answer.text):
+        return Refused(message, remedy="correct the network")
     return general(answer, what)
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from iotistic.engines.docker.connection import Connection, decode, filters
 from iotistic.engines.docker.deadlines import LIST_S, MUTATE_S
-from iotistic.engines.docker.errors import EngineAnswer, general, network_error
+from iotistic.engines.docker.errors import EngineAnswer, general, object_error
 from iotistic.model.container import NetworkRequest, VolumeRequest
 from iotistic.model.errors import Refused
 from iotistic.model.naming import LABEL_DEVICE, device_labels
@@ -91,7 +91,7 @@ class Objects:
             await self._connection.fetch("POST", "networks/create", body=body, within_s=MUTATE_S)
         except EngineAnswer as answer:
             if answer.status != 409:
-                raise network_error(answer, what) from answer
+                raise object_error(answer, what) from answer
             if not await self._networks(network.name):
                 raise _name_taken(what) from answer
 
@@ -111,7 +111,7 @@ class Objects:
                 "POST", "volumes/create", body=body, within_s=MUTATE_S
             )
         except EngineAnswer as answer:
-            raise general(answer, what) from answer
+            raise object_error(answer, what) from answer
         # One that was there is given back as it is, whoever made it.
         if not self._ours(decode(content, _Labelled, what="a volume")):
             raise _name_taken(what)
