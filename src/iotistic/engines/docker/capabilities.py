@@ -37,7 +37,7 @@ def _of_network(
 
 NEWER = (
     Newer(
-        "security_opt seccomp=builtin",
+        "security_opt: [seccomp=builtin]",
         (1, 42),
         "23.0",
         _of_spec(lambda spec: "seccomp=builtin" in spec.security_opt),
@@ -49,8 +49,8 @@ NEWER = (
         "25.0",
         _of_spec(lambda spec: spec.healthcheck and spec.healthcheck.start_interval_ms),
     ),
-    Newer("networks.mac_address", (1, 44), "25.0", _of_network(lambda how: how.mac_address)),
-    Newer("networks.gw_priority", (1, 48), "28.0", _of_network(lambda how: how.gw_priority)),
+    Newer("networks.*.mac_address", (1, 44), "25.0", _of_network(lambda how: how.mac_address)),
+    Newer("networks.*.gw_priority", (1, 48), "28.0", _of_network(lambda how: how.gw_priority)),
 )
 """Every field that the oldest engine we speak with (20.10) does not know."""
 
