@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from iotistic.model.words import Verdict
 from iotistic.planner.world import CloseLook, Difference
@@ -12,7 +15,7 @@ from tests.planner.drive import APP, Drive, pulled, want
 ENGINE_STEPS = ("pull", "stop", "remove", "create-container", "start", "remove-image", "rename")
 
 
-def updated(strategy: object, **config: object) -> Drive:
+def updated(strategy: Any, **config: Any) -> Drive:
     """One service at web:1, with web:2 to come."""
     device = Drive(want(service(image="web:1"), strategy=strategy))
     device.settle()
@@ -48,7 +51,7 @@ def test_delete_then_download_removes_the_old_image_first() -> None:
     assert order(device)[:4] == [
         "stop web", "remove web", "remove-image docker.io/library/web:1", "pull web",
     ] or order(device)[2].startswith("remove-image")  # fmt: skip
-    kinds = [step.kind for step in device.done]
+    kinds = [str(step.kind) for step in device.done]
     assert kinds.index("remove-image") < kinds.index("pull")
 
 
@@ -114,7 +117,7 @@ def test_hand_over_ends_for_a_container_that_somebody_changed() -> None:
 
 
 def test_hand_over_to_another_image_of_the_same_tag_runs_both_side_by_side() -> None:
-    release = {"strategy": "hand-over", "release": {"id": "r1"}}
+    release: dict[str, Any] = {"strategy": "hand-over", "release": {"id": "r1"}}
     device = Drive(want(service(image="web:latest"), **release), "web:latest")
     device.settle()
     device.done.clear()
@@ -133,6 +136,26 @@ def test_a_service_that_is_to_stop_in_the_middle_of_a_hand_over_stops_wholly() -
     device.release(want(stopped, strategy="hand-over", version=3))
     device.settle()
     assert device.running() == set()
+
+
+@pytest.mark.parametrize("how", [{"restart": "no"}, {"state": "paused"}])
+def test_hand_over_to_what_does_not_stay_running_ends_too(how: dict[str, Any]) -> None:
+    device = updated("hand-over", **how)
+    device.settle()
+    assert len(device.world.containers) == 1
+
+
+def test_hand_over_does_not_wait_for_a_network_that_the_old_one_holds() -> None:
+    device = Drive(want(service(networks=["front"]), strategy="hand-over"), "web:1")
+    device.settle()
+    changed = {"front": {"internal": True}}
+    device.release(
+        want(
+            service(networks=["front"], user="1"), strategy="hand-over", networks=changed, version=2
+        )
+    )
+    device.settle()
+    assert device.running() == {"web"}
 
 
 def test_services_that_need_the_same_port_do_not_run_side_by_side() -> None:

@@ -140,7 +140,7 @@ def hands_over(maker: Maker, situation: Situation, change: Change) -> bool:
     """Whether the new container can run beside the old one.
 
     Not if both would need the same thing of the host or of a network, nor if something that the
-    old one hangs on is made anew.
+    old one hangs on is made anew: that would wait for the old one to go.
     """
     spec = maker.service.target.spec
     exclusive = (
@@ -149,7 +149,8 @@ def hands_over(maker: Maker, situation: Situation, change: Change) -> bool:
         or spec.network_mode is not None
         or any(n.ipv4_address or n.ipv6_address or n.mac_address for n in spec.networks)
     )
-    return situation.strategy.kind is StrategyKind.HAND_OVER and not exclusive and not change.shaken
+    tied = exclusive or change.shaken or situation.leaves != ""
+    return situation.strategy.kind is StrategyKind.HAND_OVER and not tied
 
 
 def _ready_to_make(
@@ -184,17 +185,23 @@ def _hand_over(
         if old.state in ACTIVE:
             return maker.stop(old, "wanted stopped", lockless=situation.asked)
         return maker.remove(old, "wanted stopped, and there is a newer one")
+    reason = "there is a newer one"
     if current.state is not ContainerState.RUNNING:
         # A new one that ends is made again; the old one serves on meanwhile.
-        return _same_spec(maker, current, situation)
-    timeout_s = situation.strategy.handover_timeout_s
-    if not situation.handed_over and current.up_s < timeout_s:
-        return maker.wait(
-            WaitReason.HANDOVER,
-            f"runs beside the old one until it has taken over, at most {timeout_s:g} s",
-            until_s=maker.now_s + timeout_s - current.up_s,
-        )
-    reason = "handed over" if situation.handed_over else f"no word of the new for {timeout_s:g} s"
+        found = _same_spec(maker, current, situation)
+        if found is not None:
+            return found
+    elif situation.handed_over:
+        reason = "handed over"
+    else:
+        timeout_s = situation.strategy.handover_timeout_s
+        if current.up_s < timeout_s:
+            return maker.wait(
+                WaitReason.HANDOVER,
+                f"runs beside the old one until it has taken over, at most {timeout_s:g} s",
+                until_s=maker.now_s + timeout_s - current.up_s,
+            )
+        reason = f"no word of the new for {timeout_s:g} s"
     if old.state in ACTIVE:
         return maker.stop(old, reason)
     return maker.remove(old, reason)
