@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from iotistic.planner.world import Lock, LockOwner, Rejection
-from tests.agent.api.builders import SHOP, Served, service, target
+from tests.agent.api.builders import SHOP, Served, device, service, serving, target
 
 BODY = {"for": "2h", "reason": "milling", "holder": "anna"}
 
@@ -87,6 +89,25 @@ async def test_an_app_that_is_being_updated_cannot_be_locked(api: Served) -> Non
     assert (status, found["code"]) == (409, "being-updated")
     assert found["details"]["remedy"]
     assert [lock.owner for lock in await api.box.store.locks.all()] != [LockOwner.PERSON]
+
+
+async def test_an_update_that_begins_at_the_same_moment_wins(tmp_path: Path) -> None:
+    """The agent takes its lock by a plan from before the person's was there."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    async with device(folder, reconciling=False) as box, serving(box) as api:
+        await box.given_target(target(service("web", "1")), settled=False)
+        asked = asyncio.create_task(api.unix.post(f"/v1/locks/{SHOP}", BODY))
+
+        async def is_there() -> bool:
+            return bool(await box.store.locks.all())
+
+        await box.until_async(is_there)
+        await box.store.locks.save(Lock(app_id=SHOP, owner=LockOwner.AGENT, holder="agent"))
+
+        status, found = await asked
+        assert (status, found["code"]) == (409, "being-updated")
+        assert [lock.owner for lock in await box.store.locks.all()] == [LockOwner.AGENT]
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,12 @@ def test_a_release_that_is_watched_says_since_when_and_until_when() -> None:
         )
     )
 
-    assert found["release"]["1001"] == {"id": "r2", "phase": "verifying", "since": AT}
+    assert found["release"]["1001"] == {
+        "id": "r2",
+        "phase": "verifying",
+        "reason": "well for 10 s",
+        "since": AT,
+    }
     # Until its deadline: when it will have been well for long enough is worked out at each look.
     assert found["plan"]["1001"]["until"] == "2025-10-09T09:00:00Z"
 

@@ -41,7 +41,7 @@ class PlanRoutes:
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self._looking = asyncio.Lock()
-        self._foreseeing = asyncio.Lock()
+        self._answering: asyncio.Future[dict[str, Any]] | None = None
 
     def routes(self) -> list[web.RouteDef]:
         """What is answered here."""
@@ -100,17 +100,20 @@ class PlanRoutes:
     async def what_if(self, request: web.Request) -> web.Response:
         """What would happen with the target of the body, or with the one that is held."""
         document = await read_object(request, bytes_max=BODY_BYTES_MAX)
-        if self._foreseeing.locked():
+        if self._answering is not None and not self._answering.done():
             raise busy("another question of this kind is being answered")
-        async with self._foreseeing:
-            try:
-                async with asyncio.timeout(WHAT_IF_TIMEOUT_S):
-                    return json_reply(await self._answer(document))
-            except TimeoutError as error:
-                raise Unavailable(
-                    f"no answer within {WHAT_IF_TIMEOUT_S:.0f} s",
-                    remedy="try again when the device is less busy",
-                ) from error
+        # It is worked out in a thread, which nobody can stop: as long as it goes on, whether or
+        # not somebody still waits for it, no other one is begun.
+        self._answering = answering = asyncio.ensure_future(self._answer(document))
+        answering.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            async with asyncio.timeout(WHAT_IF_TIMEOUT_S):
+                return json_reply(await asyncio.shield(answering))
+        except TimeoutError as error:
+            raise Unavailable(
+                f"no answer within {WHAT_IF_TIMEOUT_S:.0f} s",
+                remedy="try again when the device is less busy",
+            ) from error
 
     async def _answer(self, document: dict[str, Any]) -> dict[str, Any]:
         rooms = self._rooms

@@ -42,7 +42,7 @@ def release_fields(snapshot: Snapshot, *, boot_wall_ms: int) -> dict[str, Any]:
     verdicts = dict(sorted(snapshot.plan.verdicts.items())[:APPS_MAX])
     return {
         "release": {
-            str(app_id): _release(app_id, verdict, snapshot)
+            str(app_id): _release(app_id, verdict, waits.get(app_id, ()), snapshot)
             for app_id, verdict in verdicts.items()
             if verdict.release
         },
@@ -72,13 +72,17 @@ def steady_reason(verdict: AppVerdict, waits: Sequence[Wait]) -> str:
     return _short(verdict.reason)
 
 
-def _release(app_id: int, verdict: AppVerdict, snapshot: Snapshot) -> dict[str, Any]:
+def _release(
+    app_id: int, verdict: AppVerdict, waits: Sequence[Wait], snapshot: Snapshot
+) -> dict[str, Any]:
     known = snapshot.releases
     mine = (app_id, verdict.release_hash)
     good = next((g for g in known.good if (g.app_id, g.release_hash) == mine), None)
     candidate = next((c for c in known.candidates if (c.app_id, c.release_hash) == mine), None)
     rejected = next((r for r in known.rejected if (r.app_id, r.release_hash) == mine), None)
     field: dict[str, Any] = {"id": verdict.release, "phase": str(verdict.phase)}
+    if reason := steady_reason(verdict, waits):
+        field["reason"] = reason
     since_ms = 0
     went_back = verdict.phase in (ReleasePhase.REJECTED, ReleasePhase.ROLLED_BACK)
     if went_back and rejected is not None:
