@@ -12,7 +12,7 @@ from iotistic.model.target import parse_target
 from iotistic.model.words import ContainerState
 from iotistic.planner.foresight import after, time_passes
 from iotistic.planner.plan import plan
-from iotistic.planner.policy import Policy
+from iotistic.planner.policy import Permission, Policy
 from iotistic.planner.step import Plan, Step, Wait
 from iotistic.planner.wanted import Wanted, work_out
 from iotistic.planner.world import PulledImage, World
@@ -25,7 +25,7 @@ def want(*services: dict[str, Any], version: int = 1, **app: Any) -> Wanted:
     """A target of one app, worked out; `app` are fields of the app."""
     document = {"appId": APP, "appName": "shop", "services": list(services), **app}
     target = parse_target({"apps": {str(APP): document}, "version": version})
-    return work_out(target, uuid=UUID, hash_key=KEY, policy=Policy())
+    return work_out(target, uuid=UUID, hash_key=KEY, policy=Policy(allow=frozenset(Permission)))
 
 
 def image(reference: str, size_bytes: int = 0) -> Image:

@@ -16,7 +16,7 @@ from iotistic.model.service import Dependency, MountKind
 from iotistic.model.target import AppTarget, ServiceTarget, TargetState
 from iotistic.planner import normalize
 from iotistic.planner.making import Site, container_request
-from iotistic.planner.policy import Policy, check
+from iotistic.planner.policy import Policy, check_app
 
 _RELEASE_DIGITS = 12
 _SERVICE = "service:"
@@ -166,11 +166,10 @@ def work_out_app(app: AppTarget, site: Site, policy: Policy) -> WantedApp:
 
 
 def _rejection(app: AppTarget, policy: Policy) -> IotisticError | None:
-    for service in app.services:
-        try:
-            check(service.spec, policy, at=f"apps.{app.app_id}.{service.service_name}")
-        except IotisticError as error:
-            return error
+    try:
+        check_app(app, policy, at=f"apps.{app.app_id}")
+    except IotisticError as error:
+        return error
     return None
 
 
