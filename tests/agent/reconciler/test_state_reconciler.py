@@ -322,6 +322,28 @@ async def test_a_stored_target_that_fits_no_more_leaves_what_runs_alone_and_says
         await device.settled()
 
 
+async def test_a_target_taken_by_an_earlier_agent_keeps_what_runs_alive_though_it_is_refused_now(
+    tmp_path: Path, engine: SimulatedEngine
+) -> None:
+    async with running_device(tmp_path, engine) as device:
+        await device.offer(target(service("web")))
+        await device.settled()
+        before = await device.containers()
+        held = await device.store.target()
+        assert held is not None
+        apps = target(service("web", links=["db"], depends_on=["nobody"]))["apps"]
+        await device.store.save_target(
+            replace(held, apps=apps, state_hash=target_hash(apps, held.config))
+        )
+    await engine.outside.kill(before["web"].id)
+    async with running_device(tmp_path, engine) as device:
+        await device.until(lambda: device.snapshot.plan.settled)
+        assert device.snapshot.refusal is not None
+        assert "links" in str(device.snapshot.refusal)
+        seen = await device.containers()
+        assert seen["web"].spec_hash == before["web"].spec_hash
+
+
 class LaggingListing:
     """An engine that says "die" before its listing does, as Docker may: one look is stale."""
 

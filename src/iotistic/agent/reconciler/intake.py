@@ -12,16 +12,22 @@ from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler import offer
 from iotistic.agent.store import Store, StoredTarget
 from iotistic.agent.store.records import target_hash
+from iotistic.model.earlier import as_first_read
+from iotistic.model.errors import InvalidField
 from iotistic.model.target import TargetState, parse_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A target that is in the store. `is_new`: it differs from the one held before."""
+    """A target that is in the store. `is_new`: it differs from the one held before.
+
+    `fault`: this version refuses it; it was taken by an earlier one, and is read as that did.
+    """
 
     target: TargetState
     state_hash: str
     is_new: bool
+    fault: InvalidField | None = None
 
 
 class TargetIntake:
@@ -44,8 +50,16 @@ class TargetIntake:
             "version": held.version,
             "target_epoch": held.epoch,
         }
-        target = await asyncio.to_thread(parse_target, document)
-        return Taken(target=target, state_hash=held.state_hash, is_new=False)
+        fault: InvalidField | None = None
+        try:
+            target = await asyncio.to_thread(parse_target, document)
+        except InvalidField as error:
+            fault = error
+            try:
+                target = await asyncio.to_thread(parse_target, as_first_read(document))
+            except InvalidField:
+                raise error from None
+        return Taken(target=target, state_hash=held.state_hash, is_new=False, fault=fault)
 
     async def take(self, document: Any, etag: str | None) -> Taken | None:
         """Judge and store what the cloud offers; None when it has no opinion.

@@ -158,6 +158,8 @@ class StateReconciler:
         else:
             if taken is not None:
                 await self._adopt(taken)
+                if taken.fault is not None:
+                    self._refuse(taken.target.version, taken.fault)
 
     async def offer_target(self, document: Any, etag: str | None) -> None:
         """Take a target as it came from the cloud: validated, stored, then acted upon.
