@@ -48,8 +48,12 @@ class Device:
     def set_services(self, count: int, message: str) -> None:
         """Have the cloud want `count` services of one app; returns when the agent has read that."""
         services = [service(number, message) for number in range(count)]
-        apps = {str(APP_ID): {"appId": APP_ID, "appName": "bench", "services": services}}
-        version = self.cloud.set_target(self.uuid, apps if count else {})
+        app = {"appId": APP_ID, "appName": "bench", "services": services}
+        self.set_apps({str(APP_ID): app} if count else {})
+
+    def set_apps(self, apps: Mapping[str, Any]) -> int:
+        """Have the cloud want these apps; returns the version when the agent has read it."""
+        version = self.cloud.set_target(self.uuid, apps)
         # By itself it would ask once in POLL_INTERVAL_MS.
         self.agent.call("POST", "/v1/sync")
 
@@ -57,6 +61,7 @@ class Device:
             return self.target()["version"] == version or None
 
         wait_for("the target", accepted)
+        return version
 
     def clear(self, timeout_s: float) -> None:
         """Want nothing, and wait until nothing is left in the engine."""

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import converge, footprint, process
+from benchmarks import converge, footprint, plan, process
 from benchmarks.counting import counting
 from benchmarks.outcome import Aim, Outcome
+from iotistic.planner import plan as planner
 from scripts.support.engine_http import EngineHttp
 from tests.house.tree import ROOT
 
 README = (ROOT / "benchmarks" / "README.md").read_text()
-NAMES = {"footprint": footprint.NAMES, "converge": converge.NAMES}
+NAMES = {"footprint": footprint.NAMES, "converge": converge.NAMES, "plan": plan.NAMES}
 # What readers of the last line rely on, spelled out once more so that no rename goes unnoticed.
 PROMISED = {
     "footprint": {"idle_pss_mb", "ready_s", "threads"},
@@ -29,6 +30,12 @@ PROMISED = {
         "converge_1_vs_docker_run",
         "converge_10_vs_docker_run",
         "converge_50_vs_docker_run",
+    },
+    "plan": {
+        "plan_500_ms",
+        "compose_create_ratio",
+        "compose_noop_ratio",
+        "compose_change_one_ratio",
     },
 }
 
@@ -82,7 +89,7 @@ def test_a_benchmark_that_does_not_exist_is_a_usage_error() -> None:
     )
 
     assert said.returncode == 2
-    assert "footprint, converge" in said.stderr
+    assert "footprint, converge, plan" in said.stderr
 
 
 def test_cpu_time_memory_and_threads_of_a_process_and_its_children_are_read() -> None:
@@ -113,11 +120,26 @@ def test_requests_to_the_engine_are_counted_on_their_way(docker_host: str, tmp_p
     assert between.seen == {"GET containers/json": 2, "GET networks": 1}
 
 
+@pytest.mark.parametrize(("situation", "steps"), [("settled", 0), ("new", 1), ("changed", 1)])
+def test_planning_is_measured_in_the_situations_it_says(situation: str, steps: int) -> None:
+    question = plan.questions(apps=2, services=3)[situation]
+
+    decided = planner.plan(question.world, question.wanted)
+
+    assert not decided.needs_resources
+    assert decided.settled == (situation == "settled")
+    assert len(decided.steps) == 2 * steps  # for each app: its release begins, or its lock is taken
+
+
 @pytest.mark.docker
 @pytest.mark.system
 @pytest.mark.parametrize(
     ("bench", "options"),
-    [("footprint", ("--seconds", "1")), ("converge", ("--only", "heal", "--repeat", "1"))],
+    [
+        ("footprint", ("--seconds", "1")),
+        ("converge", ("--only", "heal", "--repeat", "1")),
+        ("plan", ("--repeat", "1")),
+    ],
 )
 def test_a_benchmark_measures_the_real_programs(
     docker_host: str, bench: str, options: tuple[str, ...]
