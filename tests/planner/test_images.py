@@ -122,3 +122,8 @@ def test_a_tag_that_somebody_else_moved_makes_no_container_anew_for_ever() -> No
 
     assert device.words() == ["heal db", "create-container db", "start db"]
     assert device.container("db").image_id == "sha256:moved"
+
+
+def test_a_pull_is_for_the_platform_that_the_service_names() -> None:
+    device = Drive(want(service(platform="linux/arm64")))
+    assert [step.platform for step in device.plan().steps] == ["linux/arm64"]

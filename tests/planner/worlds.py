@@ -26,7 +26,7 @@ def services(
 ) -> list[dict[str, Any]]:
     """Up to four services with differing images, states and resources."""
     chosen = draw(st.lists(st.sampled_from(names), unique=True, max_size=4))
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "serviceId": name,
             "serviceName": name,

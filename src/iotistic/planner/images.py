@@ -90,6 +90,7 @@ def pull(service: WantedService, app: WantedApp, sight: Sight) -> Step:
         target=image.canonical,
         service_name=service.name,
         image=image,
+        platform=service.target.spec.platform or "",
         release_hash=app.release_hash,
         owner=Subject(app_id=app.app_id, kind="service", name=service.key),
     )

@@ -38,6 +38,7 @@ class Step:
     purpose: str = ""
     service_name: str = ""
     image: ImageRef | None = None
+    platform: str = ""
     container: ContainerRequest | None = None
     network: NetworkRequest | None = None
     volume: VolumeRequest | None = None

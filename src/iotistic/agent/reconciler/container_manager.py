@@ -157,7 +157,7 @@ class ContainerManager:
                 self._on_change()
 
         try:
-            await self._engine.pull(step.image, progressed)
+            await self._engine.pull(step.image, progressed, platform=step.platform)
         finally:
             del self._pulling[name]
         for image in (await self._engine.resources()).images:
