@@ -187,3 +187,51 @@ def test_settings_backup_restart_and_leaving(
     fresh = iotctl("identity", "--json").document
     assert fresh["uuid"] != uuid
     assert fresh["phase"] == "new"
+
+
+def test_a_compose_file_becomes_an_app_and_an_app_a_compose_file(
+    iotctl: Iotctl, cloud: Cloud, device: Agent, tmp_path: Path
+) -> None:
+    log_in(iotctl, cloud)
+    uuid = join(iotctl, cloud)
+    deploy(iotctl, uuid, APPS)
+    file = tmp_path / "compose.yaml"
+    file.write_text(
+        "name: till\n"
+        "services:\n"
+        "  door:\n"
+        "    image: door:${TAG}\n"
+        "    environment: {CODE: 'hidden-value'}\n"
+        "    restart: no\n"
+    )
+
+    saved = iotctl("fleet", "target", "set", uuid, str(file), "--env", "TAG=2", "--json")
+
+    assert saved.document["appId"] == 1002
+    assert "hidden-value" not in saved.out
+    assert iotctl("sync").code == 0
+    until(iotctl, "plan", fits=lambda said: said.code == 0)
+    assert "door:2" in iotctl("services", "list").out
+    container = iotctl("services", "info", "door", "--json").document["containerId"]
+    exported = iotctl("compose", "export", "1002")
+    assert "image: door:2\n" in exported.out
+    assert "CODE: ${CODE}\n" in exported.out
+    # The same app again, and the whole target with its masks: no reason to touch a container.
+    again = tmp_path / "exported.yaml"
+    again.write_text(exported.out)
+    for step in (
+        ("fleet", "target", "set", uuid, str(again), "--env", "CODE=hidden-value"),
+        ("fleet", "target", "set", uuid, "-"),
+    ):
+        masked = iotctl("fleet", "target", "get", uuid).out
+        assert iotctl(*step, stdin=masked).code == 0
+        assert iotctl("sync").code == 0
+        until(iotctl, "plan", fits=lambda said: said.code == 0)
+    service = iotctl("services", "info", "door", "--json").document
+    assert (service["containerId"], service["settled"]) == (container, True)
+    seen = until(
+        iotctl,
+        *("fleet", "devices", "show", uuid),
+        fits=lambda said: said.out.count("done") == 2,
+    )
+    assert "RELEASE" in seen.out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from iotistic.compose.places import Places
@@ -40,7 +40,7 @@ class NotOnADevice(InvalidField):
 class FromCompose:
     """An app as the wire has it, the same read, and what a person should know of it."""
 
-    app: Mapping[str, Any]
+    app: Mapping[str, Any] = field(repr=False)
     parsed: AppTarget
     warnings: tuple[str, ...]
 
@@ -136,13 +136,13 @@ def _service(
     _refuse(fields, {**elsewhere.REFUSED, **dict.fromkeys(_NOT_RESOLVED, _NO_FILES)})
     ours = document.nested(fields.mapping(OURS), join(at, OURS))
     config = {
-        field: _without_extensions(value) if field in _EXTENDED else value
-        for field, value in _own(raw)
-        if field != "image"
+        word: _without_extensions(value) if word in _EXTENDED else value
+        for word, value in _own(raw)
+        if word != "image"
     }
-    for field in OF_A_SERVICE:
-        if (value := ours.raw(field)) is not None:
-            config[field] = value
+    for word in OF_A_SERVICE:
+        if (value := ours.raw(word)) is not None:
+            config[word] = value
     if more := ours.items("secrets"):
         config["secrets"] = [*fields.items("secrets"), *more]
     given = ours.raw("service_id")

@@ -29,7 +29,7 @@ class Files(Protocol):
 class Gathered:
     """A document that stands for itself, and what a person should know of how it came about."""
 
-    document: Mapping[str, Any]
+    document: Mapping[str, Any] = field(repr=False)
     notes: tuple[str, ...] = ()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -42,7 +42,7 @@ _WORDS: Mapping[str, bool | None] = {
 class YamlDocument:
     """A document of mappings, lists and scalars; `lines` by the path that messages name."""
 
-    value: Any
+    value: Any = field(repr=False)
     lines: Mapping[str, int]
 
     def line_of(self, path: str) -> int | None:

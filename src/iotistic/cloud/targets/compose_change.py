@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from iotistic.cloud.targets.draft import COMMENT_LENGTH_MAX, Content, parse_draft
@@ -33,7 +33,7 @@ class ComposeChange:
     over what runs restarts nothing for that.
     """
 
-    document: Any
+    document: Any = field(repr=False)
     dialect: Dialect
     app_id: int | None = None
     app_name: str | None = None

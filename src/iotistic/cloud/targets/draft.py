@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from iotistic.model.errors import InvalidField
@@ -38,7 +38,7 @@ class Content:
     `app_id`: the app that a change of one app was about.
     """
 
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(repr=False)
     warnings: tuple[str, ...] = ()
     app_id: int | None = None
 
@@ -65,8 +65,8 @@ class Change(Protocol):
 class Draft:
     """A valid target: `apps` by id. It may hold masks, which stand for what was there before."""
 
-    apps: Mapping[str, Any]
-    config: Mapping[str, Any]
+    apps: Mapping[str, Any] = field(repr=False)
+    config: Mapping[str, Any] = field(repr=False)
     strict: bool = False
     comment: str = ""
     new_epoch: bool = False
@@ -84,7 +84,7 @@ class Draft:
 class FormerVersion:
     """The content of an old version, once more."""
 
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(repr=False)
     comment: str
     new_epoch: bool = False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from iotistic.cloud.errors import ChangedMeanwhile
@@ -22,7 +22,7 @@ class Saved:
     deployed_version: int | None = None
     deployed_at: int | None = None
     epoch: str | None = None
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(repr=False)
 
     @property
     def etag(self) -> str:
@@ -39,7 +39,7 @@ class Saved:
 class Served:
     """What a device gets: the inner body as JSON, and its ETag."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     etag: str
 
 
