@@ -55,15 +55,8 @@ class Decider:
         """
         started_s = self._clock.now_s()
         world = await self._look(full=full)
-        decided = self._plan(world)
-        if decided.needs_resources:
-            world = await self._look(full=True)
-            decided = self._plan(world)
+        world, decided = await self._closer(world)
         self.look_took_s = self._clock.now_s() - started_s
-        if decided.needs_inspection:
-            ids = decided.needs_inspection
-            world = await self._observer.inspect(ids, world, self._aim.in_force)
-            decided = self._plan(world)
         is_old = False
         for _ in range(DECISIONS_MAX if may_act else 0):
             notes = [step for step in decided.steps if step.kind.is_journal]
@@ -71,9 +64,20 @@ class Decider:
                 break
             # What only the release before needed may go after a commit.
             is_old = is_old or any(step.kind is StepKind.COMMIT for step in notes)
-            world = await self._observer.noted(world)
-            decided = self._plan(world)
+            world, decided = await self._closer(await self._observer.noted(world))
         return world, decided, is_old
+
+    async def _closer(self, world: World) -> tuple[World, Plan]:
+        """The plan, after a look as close as it asks for."""
+        decided = self._plan(world)
+        if decided.needs_resources:
+            world = await self._look(full=True)
+            decided = self._plan(world)
+        if decided.needs_inspection:
+            ids = decided.needs_inspection
+            world = await self._observer.inspect(ids, world, self._aim.in_force)
+            decided = self._plan(world)
+        return world, decided
 
     def _plan(self, world: World) -> Plan:
         return plan(world, self._aim.wanted, self._policy)

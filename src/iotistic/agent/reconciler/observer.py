@@ -143,12 +143,15 @@ class Observer:
             self._to_inspect = set(here)
         services = _services(wanted)
         self._to_inspect &= here.keys()
-        for container_id in sorted(self._to_inspect)[:CLOSE_LOOKS_A_ROUND]:
-            self._to_inspect.discard(container_id)
-            container = here[container_id]
-            service = services.get((container.app_id, container.service_id))
-            if service is not None and is_made_for(service, container):
-                await self._look_closely(container, service)
+        due = [
+            (here[container_id], service)
+            for container_id in sorted(self._to_inspect)
+            if (service := services.get(_service_of(here[container_id]))) is not None
+            and is_made_for(service, here[container_id])
+        ]
+        for container, service in due[:CLOSE_LOOKS_A_ROUND]:
+            self._to_inspect.discard(container.id)
+            await self._look_closely(container, service)
 
     async def _look_closely(self, container: Container, service: WantedService) -> None:
         try:
@@ -195,6 +198,10 @@ class Observer:
             disk_free_bytes=space.free_bytes if space else None,
             memory_free_bytes=int(memory.available),
         )
+
+
+def _service_of(container: Container) -> tuple[int, str]:
+    return container.app_id, container.service_id
 
 
 def _services(wanted: Wanted) -> dict[tuple[int, str], WantedService]:
