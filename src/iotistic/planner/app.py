@@ -182,15 +182,16 @@ class _AppRound:
         pair: pairing.Pair,
         situation: service.Situation,
     ) -> Step | Wait | None:
-        def decide(prerequisites: service.Prerequisites | None) -> Step | Wait | None:
-            return service.next_step(maker, pair.current, pair.old, situation, prerequisites)
-
         try:
-            try:
-                pulls = self._refresh(wanted, pair, situation)
-                return pulls if pulls is not None else decide(None)
-            except NeedsResources:
-                return decide(self._prerequisites(wanted, maker))
+            if (pull := self._refresh(wanted, pair, situation)) is not None:
+                return pull
+            return service.next_step(
+                maker,
+                pair.current,
+                pair.old,
+                situation,
+                lambda: self._prerequisites(wanted, maker),
+            )
         except NeedsInspection as needs:
             self._sight.inspections.add(needs.container_id)
             return maker.wait(WaitReason.STEP_IN_FLIGHT, "its container is looked at closely")

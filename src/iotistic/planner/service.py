@@ -7,6 +7,7 @@ anew; one that is paused is kept. A failure of the step chosen here is waited fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from iotistic.model.observation import Container
@@ -16,7 +17,6 @@ from iotistic.planner import compare
 from iotistic.planner.compare import Change
 from iotistic.planner.order import ACTIVE, is_one_shot, rests_failed
 from iotistic.planner.releases import health_wait
-from iotistic.planner.sight import NeedsResources
 from iotistic.planner.step import Step, Wait
 from iotistic.planner.steps import Maker, code_of
 from iotistic.planner.world import CloseLook, Intent, StepKind
@@ -71,18 +71,18 @@ def next_step(
     current: Container | None,
     old: Container | None,
     situation: Situation,
-    prerequisites: Prerequisites | None,
+    prerequisites: Callable[[], Prerequisites],
 ) -> Step | Wait | None:
     """The next step for a service, a wait with its reason, or None when it is as wanted.
 
-    `old` is an earlier container that runs beside `current` until it has handed over. Raises
-    NeedsResources when `prerequisites` is None and the answer depends on them, NeedsInspection
-    when it depends on a close look.
+    `old` is an earlier container that runs beside `current` until it has handed over. Asks for
+    `prerequisites` only if the answer depends on them, and raises what that does; and
+    NeedsInspection when it depends on a close look.
     """
     if current is None:
         if situation.want is RunState.STOPPED or situation.completed:
             return None
-        return _make(maker, situation, prerequisites)
+        return _make(maker, situation, prerequisites())
     if current.state is ContainerState.REMOVING:
         return maker.wait(WaitReason.ENGINE_REMOVING, "the engine is removing its container")
     change = compare.change_of(maker.service, current, situation)
@@ -93,11 +93,9 @@ def next_step(
     return _same_spec(maker, current, situation)
 
 
-def _make(maker: Maker, situation: Situation, prerequisites: Prerequisites | None) -> Step | Wait:
-    if prerequisites is None:
-        raise NeedsResources
-    objects = (*prerequisites.missing_objects, *prerequisites.remade_objects)
-    wait = _ready_to_make(maker, prerequisites, replacing=False) or _objects_first(maker, objects)
+def _make(maker: Maker, situation: Situation, needs: Prerequisites) -> Step | Wait:
+    objects = (*needs.missing_objects, *needs.remade_objects)
+    wait = _ready_to_make(maker, needs, replacing=False) or _objects_first(maker, objects)
     if wait is not None:
         return wait
     if situation.network_mode is None:
@@ -111,7 +109,7 @@ def _replace(
     current: Container,
     situation: Situation,
     change: Change,
-    prerequisites: Prerequisites | None,
+    prerequisites: Callable[[], Prerequisites],
 ) -> Step | Wait | None:
     active = current.state in ACTIVE
     if situation.want is RunState.STOPPED:
@@ -121,16 +119,15 @@ def _replace(
         # else could have the network as long as it is there.
         return maker.remove(current, change.reason) if situation.leaves else None
     if situation.strategy.kind not in _KILL_FIRST:
-        if prerequisites is None:
-            raise NeedsResources
+        needs = prerequisites()
         # Made before the old one stops, so that the gap is short.
-        wait = _ready_to_make(maker, prerequisites, replacing=active) or _objects_first(
-            maker, prerequisites.missing_objects
+        wait = _ready_to_make(maker, needs, replacing=active) or _objects_first(
+            maker, needs.missing_objects
         )
         if wait is not None:
             return wait
         if active and hands_over(maker, situation, change):
-            return _make(maker, situation, prerequisites)
+            return _make(maker, situation, needs)
     if active:
         return maker.stop(current, change.reason, change.differences)
     return maker.remove(current, change.reason, change.differences)
@@ -153,20 +150,18 @@ def hands_over(maker: Maker, situation: Situation, change: Change) -> bool:
     return situation.strategy.kind is StrategyKind.HAND_OVER and not tied
 
 
-def _ready_to_make(
-    maker: Maker, prerequisites: Prerequisites, *, replacing: bool
-) -> Step | Wait | None:
+def _ready_to_make(maker: Maker, needs: Prerequisites, *, replacing: bool) -> Step | Wait | None:
     """The step or wait that comes before making a container; None when all is there."""
-    if prerequisites.first is not None:
-        return prerequisites.first
-    if replacing and prerequisites.missing_images:
-        first = min(prerequisites.missing_images)
+    if needs.first is not None:
+        return needs.first
+    if replacing and needs.missing_images:
+        first = min(needs.missing_images)
         return maker.wait(
             WaitReason.IMAGES_OF_APP_MISSING, f"runs on until {first} of its app is here"
         )
-    if prerequisites.missing_externals:
+    if needs.missing_externals:
         return maker.wait(
-            WaitReason.EXTERNAL_MISSING, f"needs {', '.join(prerequisites.missing_externals)}"
+            WaitReason.EXTERNAL_MISSING, f"needs {', '.join(needs.missing_externals)}"
         )
     return None
 
