@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import TypeVar
 
 from iotistic.engines.docker.connection import Connection, filters
 from iotistic.engines.docker.creation import create_container
 from iotistic.engines.docker.credentials import registry_logins
 from iotistic.engines.docker.deadlines import LIST_S
-from iotistic.engines.docker.errors import EngineAnswer, general
+from iotistic.engines.docker.errors import EngineAnswer, NetworkTwins, general
 from iotistic.engines.docker.events import follow_events
 from iotistic.engines.docker.host import DockerHost, docker_host
 from iotistic.engines.docker.images import read_space, remove_image
@@ -37,6 +38,8 @@ from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeReq
 from iotistic.model.image import ImageRef
 from iotistic.model.naming import LABEL_DEVICE
 from iotistic.model.observation import Container, Inspected, Resources
+
+T = TypeVar("T")
 
 
 class DockerEngine:
@@ -150,11 +153,13 @@ class DockerEngine:
 
     async def create_container(self, request: ContainerRequest) -> str:
         """Make a container and join its networks, without starting it. Returns its id."""
-        return await create_container(self._connection, self._uuid, request)
+        return await self._without_twins(
+            lambda: create_container(self._connection, self._uuid, request)
+        )
 
     async def start(self, container_id: str) -> None:
         """Start a created or ended container."""
-        await self._lifecycle.start(container_id)
+        await self._without_twins(lambda: self._lifecycle.start(container_id))
 
     async def stop(self, container_id: str, *, grace_s: float) -> None:
         """Ask it to end, and after `grace_s` make it."""
@@ -195,6 +200,14 @@ class DockerEngine:
     async def close(self) -> None:
         """Let go of connections."""
         await self._connection.close()
+
+    async def _without_twins(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do something; once more if a second network of the same name stood in its way."""
+        try:
+            return await act()
+        except NetworkTwins as error:
+            await self._objects.remove_twins(error.name)
+        return await act()
 
     async def _list(self, path: str, **params: str) -> bytes:
         try:

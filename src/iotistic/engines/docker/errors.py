@@ -37,6 +37,7 @@ _RATE_LIMITED = (
 _POOL = ("pool overlaps", "non-overlapping ipv4 address pool", "non-overlapping ipv6 address pool")
 # What the engine calls an error of its own, and would say each time.
 _NEVER_TAKEN = ("invalid subnet", "invalid cidr", "failed to parse", "not a swarm manager")
+_TWINS = re.compile(r"network (?P<name>\S+) is ambiguous")
 _PORT_TAKEN = ("port is already allocated", "address already in use")
 
 
@@ -47,6 +48,14 @@ class EngineAnswer(Exception):
         super().__init__(f"{status}: {text}")
         self.status = status
         self.text = one_line(text)
+
+
+class NetworkTwins(Conflict):
+    """Several networks have the name, so the engine does not know which of them is meant."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message, remedy="remove all networks of that name but one")
+        self.name = name
 
 
 def one_line(text: str) -> str:
@@ -60,6 +69,8 @@ def general(answer: EngineAnswer, what: str) -> IotisticError:
     message = f"{what}: {answer.text}"
     if is_disk_full(answer.text):
         return disk_full(message)
+    if (twins := network_twins(answer, what)) is not None:
+        return twins
     if answer.status == 404:
         return NotFound(message)
     if answer.status in (403, 409):
@@ -67,6 +78,12 @@ def general(answer: EngineAnswer, what: str) -> IotisticError:
     if answer.status < 500:
         return Refused(message)
     return EngineUnavailable(message)
+
+
+def network_twins(answer: EngineAnswer, what: str) -> NetworkTwins | None:
+    """The error if several networks have the name that was meant."""
+    match = _TWINS.search(answer.text)
+    return NetworkTwins(f"{what}: {answer.text}", match["name"]) if match else None
 
 
 def object_error(answer: EngineAnswer, what: str) -> IotisticError:

@@ -15,6 +15,7 @@ from iotistic.engines.docker.errors import (
     disk_full,
     general,
     is_disk_full,
+    network_twins,
     taken_port,
 )
 from iotistic.model.errors import EngineUnavailable, IotisticError, Refused
@@ -168,6 +169,8 @@ class Lifecycle:
             return Refused(f"{what}: {answer.text}", code="start-failed")
         if "no such container" in text or answer.status == 409:
             return general(answer, what)
+        if (twins := network_twins(answer, what)) is not None:
+            return twins
         if (taken := taken_port(answer)) is not None:
             return await self._port_error(what, *taken)
         if is_disk_full(text):

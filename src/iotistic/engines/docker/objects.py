@@ -21,6 +21,7 @@ class _Labelled(msgspec.Struct):
     Name: str
     Id: str = ""
     Labels: dict[str, str] | None = None
+    Containers: dict[str, msgspec.Raw] | None = None
 
 
 def network_body(network: NetworkRequest, extra_labels: Mapping[str, str]) -> dict[str, Any]:
@@ -91,7 +92,8 @@ class Objects:
             await self._connection.fetch("POST", "networks/create", body=body, within_s=MUTATE_S)
         except EngineAnswer as answer:
             if answer.status != 409:
-                raise object_error(answer, what) from answer
+                subnets = ", ".join(pool.subnet for pool in network.spec.ipam_pools if pool.subnet)
+                raise object_error(answer, f"{what} ({subnets})" if subnets else what) from answer
             if not await self._networks(network.name):
                 raise _name_taken(what) from answer
 
@@ -99,6 +101,28 @@ class Objects:
         """Remove our networks of that name, if there are any."""
         for network in await self._networks(name):
             await self._delete(f"networks/{network.Id}", f"remove network {name}")
+
+    async def remove_twins(self, name: str) -> None:
+        """Keep one of several networks of ours with one name: the one that containers are on.
+
+        An engine makes a second one when it is asked twice at the same moment. Where containers
+        are on more than one of them nothing is removed.
+        """
+        what = f"look at network {name}"
+        twins = []
+        for network in await self._networks(name):
+            try:
+                content = await self._connection.fetch(
+                    "GET", f"networks/{network.Id}", within_s=LIST_S
+                )
+            except EngineAnswer as answer:
+                raise general(answer, what) from answer
+            twins.append(decode(content, _Labelled, what="a network"))
+        used = [network for network in twins if network.Containers]
+        kept = (used or twins)[:1]
+        for network in twins if len(used) <= 1 else ():
+            if network not in kept:
+                await self._delete(f"networks/{network.Id}", f"remove a second network {name}")
 
     async def create_volume(self, volume: VolumeRequest) -> None:
         """Make a volume, unless ours of that name is there."""
