@@ -60,6 +60,10 @@ class RuntimeFolders:
         """The locks that services hold."""
         return await self._do(self._control.locks)
 
+    async def drop(self, lock: Lock) -> None:
+        """Remove a service's lock that is left over, unless there is another one by now."""
+        await self._do(lambda: self._control.drop(lock))
+
     async def handed_over(self) -> frozenset[tuple[int, str]]:
         """The services (app id, key) whose newest container said that it has taken over."""
         return await self._do(self._control.handed_over)

@@ -251,6 +251,21 @@ def test_by_force_a_service_keeps_its_lock_beside_ours(host: Host) -> None:
     assert not host.lock("1").exists()
 
 
+def test_a_lock_that_is_left_over_is_removed_and_no_other_in_its_place(host: Host) -> None:
+    host.lock().write_text("milling")
+    (left_over,) = host.control.locks()
+    os.utime(host.lock(), (0, 0))
+
+    host.control.drop(left_over)
+    assert host.holders() == [(1001, "1")]
+    host.control.drop(host.control.locks()[0])
+
+    assert host.holders() == []
+    host.control.take(1001)
+    host.control.drop(left_over)
+    assert host.control.held() == {1001}
+
+
 def test_what_a_killed_agent_held_is_ours_again(host: Host) -> None:
     host.control.take(1001)
     host.lock("2").unlink()

@@ -11,6 +11,9 @@ Everything in them is written by containers that nobody here trusts. So existenc
 content is read only from a plain file, a few KiB of it, and is only ever shown or taken for a
 span. No link is followed and no device opened, whatever a container puts in the place of a file.
 
+A service's lock ends with its container: when that has ended, and the engine does not start it
+again, nobody is left who could let go of it. Then the agent removes it.
+
 The agent's own lock is made complete elsewhere and linked into place, so that there is never half
 a one that nobody owns. A lock of ours that a killed agent left is ours again. Nothing of it
 outlives a boot.

@@ -36,6 +36,11 @@ class _Found:
     inode: int
     modified_ns: int
 
+    @property
+    def modified_ms(self) -> int:
+        """When it was made, as a lock tells it."""
+        return self.modified_ns // 1_000_000
+
 
 class ControlFolders:
     """The control folders of one device's services. Blocks, shortly: everything is in memory."""
@@ -81,6 +86,15 @@ class ControlFolders:
                 held.append(self._lock(key, found, until_s))
         self._first_seen = seen
         return tuple(held)
+
+    def drop(self, lock: Lock) -> None:
+        """Remove a service's lock that is left over, unless there is another one by now."""
+        folder = self._root / str(lock.app_id) / checked(lock.holder)
+        found = _look(folder)
+        if found is None or found.content.is_ours or found.modified_ms != lock.at_ms:
+            return
+        with contextlib.suppress(OSError):
+            _remove(folder, UPDATE_LOCK)
 
     def handed_over(self) -> frozenset[ServiceKey]:
         """Services whose newest container said that it has taken over."""
@@ -202,7 +216,7 @@ class ControlFolders:
             holder=key[1],
             reason=found.content.reason,
             until_s=until_s,
-            at_ms=found.modified_ns // 1_000_000,
+            at_ms=found.modified_ms,
             boot_id=self._clock.boot_id,
         )
 

@@ -20,6 +20,10 @@ class HostFolders(Protocol):
         """The locks that services hold."""
         ...
 
+    async def drop(self, lock: Lock) -> None:
+        """Remove a service's lock that is left over, unless there is another one by now."""
+        ...
+
     async def handed_over(self) -> frozenset[tuple[int, str]]:
         """The services (app id, key) whose newest container said that it has taken over."""
         ...

@@ -15,13 +15,15 @@ from iotistic.agent.store import Store
 from iotistic.engines.protocol import Engine
 from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Container, Resources
+from iotistic.model.words import ContainerState
 from iotistic.planner import normalize, pairing
 from iotistic.planner.compare import is_made_for, speaks_another_version
 from iotistic.planner.wanted import Wanted, WantedService
-from iotistic.planner.world import Attempt, CloseLook, Host, StepKind, Subject, World
+from iotistic.planner.world import Attempt, CloseLook, Host, Lock, StepKind, Subject, World
 
 CLOSE_LOOKS_A_ROUND = 25
 _CLOSE_LOOKS_AT_ONCE = 4
+_ENDED = (ContainerState.EXITED, ContainerState.DEAD)
 CHANGES_RESOURCES = (
     StepKind.PULL,
     StepKind.CREATE_NETWORK,
@@ -81,7 +83,10 @@ class Observer:
         """The world now. `in_flight` is what was under way before looking. Raises what engine and
         store may.
         """
+        # The locks first: whoever made one was there until then, and is seen in the listing or gone.
+        held = await self._folders.locks()
         containers = await self._engine.containers()
+        held = await self._without_left_over(held, containers)
         if full:
             self._resources = await self._engine.resources()
             self._host = await self._read_host()
@@ -98,7 +103,7 @@ class Observer:
             pulling=self._pulling(),
             attempts=tuple(attempts),
             intents=await store.intents(),
-            locks=(*await store.locks.all(), *await self._folders.locks()),
+            locks=(*await store.locks.all(), *held),
             releases=await store.releases.all(),
             completed=await store.containers.completed(),
             pulled=await store.images.pulled(),
@@ -132,6 +137,20 @@ class Observer:
             for container in chosen:
                 group.create_task(one(container))
         return replace(world, inspected=dict(self._looks))
+
+    async def _without_left_over(
+        self, held: Iterable[Lock], containers: Iterable[Container]
+    ) -> list[Lock]:
+        """The locks whose services have a container that has not ended; the others are removed."""
+        living = {(c.app_id, c.service_id) for c in containers if c.state not in _ENDED}
+        kept = []
+        for lock in held:
+            if (lock.app_id, lock.holder) in living:
+                kept.append(lock)
+            else:
+                self._log.info("lock left over", app_id=lock.app_id, service=lock.holder)
+                await self._folders.drop(lock)
+        return kept
 
     async def _inspect_some(self, containers: Collection[Container], wanted: Wanted) -> None:
         here = {c.id: c for c in containers}
