@@ -26,7 +26,9 @@ class ProgramFailed(Exception):
     """A program ended, answered or stayed silent in a way it should not."""
 
 
-def wait_for(what: str, look: Callable[[], T | None], timeout_s: float = 30.0) -> T:
+def wait_for(
+    what: str, look: Callable[[], T | None], timeout_s: float = 30.0, *, every_s: float = _POLL_S
+) -> T:
     """Ask again and again until there is an answer; raises ProgramFailed at the deadline."""
     deadline_s = time.monotonic() + timeout_s
     while True:
@@ -34,7 +36,7 @@ def wait_for(what: str, look: Callable[[], T | None], timeout_s: float = 30.0) -
             return found
         if time.monotonic() >= deadline_s:
             raise ProgramFailed(f"{what}: not within {timeout_s:g} s")
-        time.sleep(_POLL_S)
+        time.sleep(every_s)
 
 
 @dataclass(slots=True)

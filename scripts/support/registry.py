@@ -1,6 +1,7 @@
 """An image registry on loopback, with faults to order; engines talk to it without TLS.
 
-It serves the images of `images.py`, gzipped, under any repository name asked for, except:
+It serves an image of `images.py`, gzipped, under any repository name and tag asked for; each tag
+has a layer of its own, so that an engine really has to fetch it. Except:
 
     absent/…    is not there
     limited/…   says that there were too many requests, and to come back in 7 s
@@ -19,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Lock, Thread
 
 from scripts.support.images import SLEEPER, TestImage, busybox_layer
 
@@ -33,12 +34,25 @@ _FAULTS: Mapping[str, tuple[int, str, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is served under one tag: the manifest, and by digest what it refers to."""
+
+    manifest: bytes
+    blobs: Mapping[str, bytes]
+
+
 @dataclass(slots=True, kw_only=True)
 class Registry:
-    """A running registry: where it is, and what it was asked for."""
+    """A running registry: where it is, what it was asked for, and what it has under which tag."""
 
     host: str = ""
     asked: list[str] = field(default_factory=list)
+    tags: dict[str, Content] = field(default_factory=dict)
+
+    def move_tags(self) -> None:
+        """From now on each tag is another image than it was."""
+        self.tags.clear()
 
 
 class _Server(ThreadingHTTPServer):
@@ -47,11 +61,26 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, image: TestImage, login: tuple[str, str] | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.running = Registry(host=f"127.0.0.1:{self.server_port}")
-        self.blobs, self.manifest = _content(image)
+        self.image = image
+        self.blobs: dict[str, bytes] = {}
+        self.manifests: dict[str, bytes] = {}
+        self._one_at_a_time = Lock()
         self.authorization = None
         if login is not None:
             packed = base64.b64encode(":".join(login).encode()).decode("ascii")
             self.authorization = f"Basic {packed}"
+
+    def manifest(self, repository: str, reference: str) -> bytes:
+        """The manifest of a tag, or the one with a digest that was a tag's before."""
+        with self._one_at_a_time:
+            if reference in self.manifests:
+                return self.manifests[reference]
+            tag = f"{repository}:{reference}"
+            if (content := self.running.tags.get(tag)) is None:
+                content = self.running.tags[tag] = _content(self.image)
+                self.manifests[_digest(content.manifest)] = content.manifest
+                self.blobs.update(content.blobs)
+            return content.manifest
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -77,8 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, b"{}", "application/json")
             case ["v2", topic, *_, "manifests", _] if topic in _FAULTS:
                 self._refuse(*_FAULTS[topic])
-            case ["v2", _, *_, "manifests", _]:
-                self._send(200, server.manifest, _MANIFEST)
+            case ["v2", *path, "manifests", reference]:
+                self._send(200, server.manifest("/".join(path), reference), _MANIFEST)
             case ["v2", topic, *_, "blobs", digest] if digest in server.blobs and topic != "holed":
                 self._send(200, server.blobs[digest], "application/octet-stream")
             case _:
@@ -108,10 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
 def registry(
     image: TestImage = SLEEPER, *, login: tuple[str, str] | None = None
 ) -> Iterator[Registry]:
-    """Serve `image` for the time of the block; with `login` only to who logs in so.
-
-    Its layer is another one each time, so that an engine really has to fetch it.
-    """
+    """Serve `image` for the time of the block; with `login` only to who logs in so."""
     with _Server(image, login) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -122,7 +148,7 @@ def registry(
             thread.join()
 
 
-def _content(image: TestImage) -> tuple[dict[str, bytes], bytes]:
+def _content(image: TestImage) -> Content:
     layer = busybox_layer(salt=secrets.token_hex())
     packed = gzip.compress(layer, 1, mtime=0)
     config = image.config(layer)
@@ -134,7 +160,7 @@ def _content(image: TestImage) -> tuple[dict[str, bytes], bytes]:
             "layers": [{"mediaType": _LAYER, "size": len(packed), "digest": _digest(packed)}],
         }
     ).encode()
-    return {_digest(packed): packed, _digest(config): config}, manifest
+    return Content(manifest, {_digest(packed): packed, _digest(config): config})
 
 
 def _digest(content: bytes) -> str:
