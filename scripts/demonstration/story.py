@@ -51,6 +51,8 @@ class Story:
         self._deploy()
         self._heal()
         self._roll_one()
+        if self.outside.kind == "docker":
+            self._bad_release()
         self._pause()
         self._unpause()
         self._kill_the_agent()
@@ -134,6 +136,25 @@ class Story:
             self._check_page(self.message)
         _say("Only that service was replaced; it says the new text.")
 
+    def _bad_release(self) -> None:
+        with self._step("bad-release", "The operator sends a release whose web service crashes."):
+            self.agent.until_settled()  # what it goes back to has to be known as good
+            before = self._containers()
+            self._set_target(command=["sh", "-c", "echo no configuration; exit 1"])
+            self._until("the new release", lambda now: now["web"].id != before["web"].id)
+            wait_for("the way back", self._taken_back, 60)
+            after = self._until("the good one", lambda now: now["web"].state == "running")
+            claim(after["clock"] == before["clock"], "only the crashing service was replaced")
+            self._check_page(self.message)
+            explained = _iotctl("explain", "demo", "--state-dir", str(self.folder))
+            claim("no configuration" in explained, "its last words are told")
+        _say("The device went back by itself, remembers it, and says why:")
+        _say(f"\n$ iotctl explain demo\n{explained.rstrip()}")
+
+    def _taken_back(self) -> bool | None:
+        apps = self.agent.call("GET", "/v1/plan")["apps"]
+        return True if any(app["verdict"] == "rejected" for app in apps) else None
+
     def _pause(self) -> None:
         before = self._containers()
         with self._step("pause", "The operator pauses it."):
@@ -213,7 +234,7 @@ class Story:
         self.steps.append({"name": name, "seconds": took_s})
         _say(f"   done in {took_s:.1f} s")
 
-    def _set_target(self) -> None:
+    def _set_target(self, **web: Any) -> None:
         def service(number: int, name: str, state: str, message: str, **more: Any) -> Any:
             return {
                 "serviceId": number,
@@ -224,12 +245,13 @@ class Story:
             }
 
         services = [
-            service(1, "web", self.state, self.message, ports=["127.0.0.1::8080"]),
+            service(1, "web", self.state, self.message, ports=["127.0.0.1::8080"], **web),
             service(2, "clock", "running", "tick", volumes=["data:/data"]),
         ]
-        self.cloud.set_target(
-            self.uuid, {str(APP): {"appId": APP, "appName": "demo", "services": services}}
-        )
+        # A real release is watched for minutes; who looks on has less time.
+        verify = {"timeout": "8s", "min_healthy_s": 1}
+        app = {"appId": APP, "appName": "demo", "verify": verify, "services": services}
+        self.cloud.set_target(self.uuid, {str(APP): app})
 
     def _containers(self) -> dict[str, Seen]:
         return self.outside.containers(self.uuid)
