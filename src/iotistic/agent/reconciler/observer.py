@@ -83,10 +83,10 @@ class Observer:
         """The world now. `in_flight` is what was under way before looking. Raises what engine and
         store may.
         """
-        # The locks first: whoever made one was there until then, and is seen in the listing or gone.
-        held = await self._folders.locks()
+        # The locks first: who made one lived until then, and is in the listing or has ended.
+        locks = await self._folders.locks()
         containers = await self._engine.containers()
-        held = await self._without_left_over(held, containers)
+        held = await self._without_left_over(locks, containers)
         if full:
             self._resources = await self._engine.resources()
             self._host = await self._read_host()
@@ -139,12 +139,12 @@ class Observer:
         return replace(world, inspected=dict(self._looks))
 
     async def _without_left_over(
-        self, held: Iterable[Lock], containers: Iterable[Container]
+        self, locks: Iterable[Lock], containers: Iterable[Container]
     ) -> list[Lock]:
         """The locks whose services have a container that has not ended; the others are removed."""
         living = {(c.app_id, c.service_id) for c in containers if c.state not in _ENDED}
         kept = []
-        for lock in held:
+        for lock in locks:
             if (lock.app_id, lock.holder) in living:
                 kept.append(lock)
             else:
