@@ -173,6 +173,24 @@ def test_an_unhealthy_service_of_a_good_release_is_degraded() -> None:
     assert verdict(device)[0] is Verdict.APPLYING
 
 
+def test_what_failed_is_the_reason_and_not_what_is_tried_next() -> None:
+    from iotistic.planner.world import Attempt, StepKind
+
+    device = Drive(want(service(), verify=VERIFY), *IMAGES)
+    device.settle()
+    device.release(want(service(image="web:2"), verify=VERIFY, version=2))
+    device.until("start web")
+    (start,) = [step for step in device.plan().steps if step.kind == "start"]
+    later(device, 100)
+    failure = Attempt(
+        subject=start.subject, step=StepKind.START, count=4, purpose=start.purpose,
+        not_before_s=device.world.now_s, message="port 8080 is taken by printer",
+    )  # fmt: skip
+    device.world = replace(device.world, attempts=(failure,))
+    (reject,) = device.plan().steps
+    assert "port 8080 is taken by printer" in reject.reason
+
+
 def test_a_pull_that_goes_on_is_no_failure() -> None:
     device = on_the_way(strategy="kill-then-download")
     assert verdict(device)[1] is ReleasePhase.VERIFYING

@@ -339,6 +339,7 @@ class _AppRound:
                 self._found[s.key],
                 want=RunState.STOPPED if sight.stop_of(s) else s.target.state,
                 healthy_s=app.verify.healthy_s,
+                last_failure=self._last_failure(s),
             )
             for s in app.services
         ]
@@ -353,6 +354,11 @@ class _AppRound:
             part.overdue = f"not well within {app.verify.timeout_s:g} s"
         part.take(verdict)
         gates.begin_and_lock(part.steps, part.waits, app, sight, kept_alive=self._kept_alive)
+
+    def _last_failure(self, wanted: WantedService) -> str:
+        found = self._found[wanted.key]
+        failed = self._sight.attempt(found.subject, found.kind) if isinstance(found, Step) else None
+        return "" if failed is None else failed.message
 
 
 def _stopped_by(wanted: WantedService, *, asked: bool) -> str:

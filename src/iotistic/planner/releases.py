@@ -101,13 +101,17 @@ def standing(
     *,
     want: RunState,
     healthy_s: float,
+    last_failure: str = "",
 ) -> Standing:
-    """Judge a service by its container and by what is planned for it."""
+    """Judge a service by its container and by what is planned for it.
+
+    `last_failure` is why the step that is planned failed before, if it did.
+    """
     container_id = current.id if current is not None else ""
     if isinstance(found, Wait) and found.reason in (WaitReason.ENDED, WaitReason.DEPENDENCY_FAILED):
         return Standing(service=service, container_id=container_id, failed=found.message)
     if found is not None:
-        message = found.message if isinstance(found, Wait) else found.reason
+        message = found.message if isinstance(found, Wait) else last_failure or found.reason
         return Standing(service=service, container_id=container_id, failing=message)
     runs = current is not None and current.state is ContainerState.RUNNING
     if current is None or want is not RunState.RUNNING or not runs:
