@@ -27,8 +27,9 @@ class Step:
     `owner` is the service that a pull is for (its subject is the image, which belongs to no app).
     `purpose` is the spec hash it serves, for the counting of attempts. `name` is the new name of a
     RENAME. `lockless`: a person asked for it, or it clears away what should not be; no lock holds
-    it off. `force`: locks of services are overruled, since the target says so. Steps about releases carry the release and its hash; VERIFY the deadline `until_s`,
-    REJECT the failing service as `service_name`, and its container as `target`.
+    it off. `force`: locks of services are overruled, since the target says so. Steps about
+    releases carry the release and its hash; VERIFY the deadline `until_s`, REJECT the failing
+    service as `service_name`, and its container as `target`.
     """
 
     kind: StepKind
