@@ -34,7 +34,8 @@ NEW = wanted(target(service("web", image="web:2", ports=["8080:80"])))
 
 def explained(known: Facts, **told: Any) -> dict[str, Any]:
     (app,) = known.apps
-    return json.loads(json.dumps(explain_json(app, None, known, Told(**told))))
+    as_sent: dict[str, Any] = json.loads(json.dumps(explain_json(app, None, known, Told(**told))))
+    return as_sent
 
 
 def entry(event: JournalEvent, seconds: float, **fields: Any) -> JournalEntry:

@@ -14,7 +14,7 @@ from iotistic.model.errors import InvalidField, Unavailable
 from iotistic.model.target import TargetState, parse_target
 from iotistic.planner.making import Site
 from iotistic.planner.policy import Policy
-from iotistic.planner.releases import aimed
+from iotistic.planner.releases import aimed, rejection_of
 from iotistic.planner.wanted import NOTHING_WANTED, Wanted, WantedApp, work_out, work_out_app
 from iotistic.planner.world import Releases
 
@@ -39,9 +39,12 @@ class Aim:
     async def adopt(self, taken: Taken) -> None:
         """Aim at another target."""
         worked_out = await asyncio.to_thread(self.work_out, taken.target)
+        before = self.wanted
         self.wanted = replace(worked_out, good=self.wanted.good)
         self.target_hash = taken.state_hash
         await self._drop_watches()
+        if taken.is_new:
+            await self._forgive(before)
         await self.learn_good()
 
     async def _drop_watches(self) -> None:
@@ -50,6 +53,15 @@ class Aim:
         for candidate in (await self._store.releases.all()).candidates:
             if hashes.get(candidate.app_id) != candidate.release_hash:
                 await self._store.releases.drop_candidate(candidate.app_id)
+
+    async def _forgive(self, before: Wanted) -> None:
+        """Who goes to another release and back again to a rejected one wants it tried again."""
+        hashes = {app.app_id: app.release_hash for app in before.apps}
+        known = await self._store.releases.all()
+        for app in self.wanted.apps:
+            changed = hashes.get(app.app_id, app.release_hash) != app.release_hash
+            if changed and rejection_of(known, app) is not None:
+                await self._store.releases.clear_rejections(app.app_id)
 
     async def learn_good(self) -> None:
         """Take up the good releases of the store.
