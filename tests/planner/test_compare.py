@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from iotistic.model.words import ContainerState
 from iotistic.planner.world import CloseLook, Difference
 from tests.planner.builders import service
 from tests.planner.drive import Drive, want
@@ -52,6 +53,16 @@ def test_a_label_of_another_version_is_looked_at_closely_before_anything_is_done
     decided = device.plan()
     assert decided.steps == ()
     assert decided.needs_inspection == {device.container("web").id}
+
+
+def test_a_container_that_cannot_be_looked_at_holds_no_other_service_up() -> None:
+    device = Drive(want(service(), service("db", "db:1")), "web:1", "db:1")
+    device.settle()
+    device.change("web", spec_hash="2:beyond")
+    device.change("db", state=ContainerState.EXITED, exit_code=1)
+    assert device.said() == {"wait step-in-flight web", "heal db"}
+    assert device.plan().needs_inspection == {device.container("web").id}
+    assert not device.plan().settled
 
 
 def test_a_container_of_another_version_that_is_as_wanted_is_left_alone() -> None:

@@ -49,8 +49,6 @@ def plan(world: World, wanted: Wanted, policy: Policy = _NO_POLICY) -> Plan:
         _release_locks(app_id, part, sight)
     if any(part.needs_resources for part in parts.values()):
         return Plan(needs_resources=True, needs_inspection=frozenset(sight.inspections))
-    if sight.inspections:
-        return Plan(needs_inspection=frozenset(sight.inspections))
     steps = [step for part in parts.values() for step in part.steps]
     waits = [wait for part in parts.values() for wait in part.waits]
     for step in _of_no_app(aimed, wanted, sight, policy, parts.keys()):
@@ -68,6 +66,7 @@ def plan(world: World, wanted: Wanted, policy: Policy = _NO_POLICY) -> Plan:
             app_id: verdict_of(part, targets.get(app_id), steps, waits, world.releases)
             for app_id, part in sorted(parts.items())
         },
+        needs_inspection=frozenset(sight.inspections),
         ask_again_s=min((w.until_s for w in waits if w.until_s is not None), default=None),
     )
 

@@ -95,8 +95,8 @@ class Plan:
     """The answer of one round.
 
     `needs_resources`: something is not as wanted and cannot be decided without a look at images,
-    networks and volumes; the same question is to be asked again with them. So it is with the
-    containers of `needs_inspection`, by id.
+    networks and volumes; the same question is to be asked again with them. `needs_inspection`:
+    containers, by id, that have to be looked at closely; what does not hang on them is planned.
     """
 
     steps: tuple[Step, ...] = ()
