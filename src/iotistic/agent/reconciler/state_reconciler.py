@@ -128,6 +128,7 @@ class StateReconciler:
         self._attempts: dict[tuple[Subject, StepKind], Attempt] = {}
         self._snapshot = Snapshot()
         self._full_look = True
+        self._is_next_due = False
         self._engine_failures = 0
 
     def last_words(self, subject: Subject) -> Sequence[str]:
@@ -251,6 +252,10 @@ class StateReconciler:
                 self._wakes.bell.clear()
                 pause_s = await self._round(group)
                 await sleep_unless(self._wakes.bell, pause_s, self._clock)
+                if self._is_next_due:
+                    # Nothing else is under way that looking could hold up.
+                    self._is_next_due = False
+                    continue
                 await self._clock.sleep(
                     max(ROUND_SPACING_S, _SPACING_PER_LOOK * self._decider.look_took_s)
                 )
@@ -326,6 +331,7 @@ class StateReconciler:
         finally:
             del self._in_flight[step.subject]
             self._full_look |= step.kind in CHANGES_RESOURCES
+            self._is_next_due = not self._in_flight
             self.wake()
 
     def _heard(self, event: EngineEvent) -> None:
