@@ -130,6 +130,18 @@ def test_what_asks_for_it_is_made_anew_with_the_service_it_depends_on() -> None:
     assert {name for name in before if before[name] != after[name]} == {"web", "db"}
 
 
+def test_nothing_is_made_anew_with_a_service_that_is_wanted_stopped() -> None:
+    depends = {"db": {"condition": "service_started", "restart": True}}
+    device = Drive(want(service("web", depends_on=depends), service("db", "db:1")), *IMAGES)
+    device.settle()
+    web = device.container("web")
+    stopped = service("db", "db:1", state="stopped")
+    device.release(want(service("web", depends_on=depends), stopped, version=2))
+    device.settle()
+    assert device.running() == {"web"}
+    assert device.container("web").id == web.id
+
+
 @pytest.mark.parametrize("changed", ["db", "web"])
 def test_what_shares_a_network_of_a_service_follows_it(changed: str) -> None:
     def state(user: str | None, version: int = 1) -> Any:

@@ -171,7 +171,7 @@ class _AppRound:
             return
         situation = self._situation(wanted, maker, pair.current, asked=stop is not None)
         found = self._next_step(wanted, maker, pair, situation)
-        if found is not None and _replaces(found, pair.current, wanted):
+        if _replaces(found, pair.current, situation):
             self._replaced.add(wanted.name)
         self._found[key] = found
 
@@ -367,10 +367,14 @@ def _stopped_by(wanted: WantedService, *, asked: bool) -> str:
     return "the target" if wanted.target.state is RunState.STOPPED else ""
 
 
-def _replaces(found: Step | Wait, current: Container | None, wanted: WantedService) -> bool:
+def _replaces(
+    found: Step | Wait | None, current: Container | None, situation: service.Situation
+) -> bool:
     """Whether the step takes away the container for another one of the same service."""
-    if not isinstance(found, Step) or current is None or found.target != current.id:
-        return False
-    if found.kind not in (StepKind.STOP, StepKind.REMOVE):
-        return False
-    return bool(found.differences) or not is_made_for(wanted, current) or not found.lockless
+    return (
+        isinstance(found, Step)
+        and found.kind in (StepKind.STOP, StepKind.REMOVE)
+        and current is not None
+        and found.target == current.id
+        and situation.want is not RunState.STOPPED
+    )
