@@ -76,6 +76,10 @@ class RuntimeFolders:
         """Let go of what is ours."""
         await self._do(lambda: self._control.release(app_id))
 
+    async def held(self) -> frozenset[int]:
+        """Apps with a lock file of ours, by whichever life of the agent."""
+        return await self._do(self._control.held)
+
     async def overrule(self, app_id: int) -> None:
         """Remove the locks of an app's services: a person says that they count no more."""
         await self._do(lambda: self._control.overrule(app_id))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from iotistic.agent.runtime_folders import RuntimeFolders
 from iotistic.engines.simulated import SimulatedEngine
 from iotistic.model.runtime_folder import UPDATE_LOCK, control_folder
 from tests.agent.fast_clock import FastClock
@@ -38,6 +39,22 @@ async def test_the_lock_of_a_service_that_is_gone_holds_nothing_off(
 
         after = await device.containers()
         assert after["web"].id != before["web"].id
+        assert not lock.exists()
+
+
+async def test_a_lock_of_ours_that_a_killed_agent_left_is_let_go_of(tmp_path: Path) -> None:
+    """Killed between the file and the entry in the store, which no later update needs."""
+    uuid = await device_uuid(tmp_path)
+    engine = SimulatedEngine(uuid, FastClock())
+    lock = Path(control_folder(str(tmp_path / "run"), uuid, 1001, "till")) / UPDATE_LOCK
+    async with running_device(tmp_path, engine) as device:
+        await device.offer(OLD)
+        await device.settled()
+    assert await RuntimeFolders(tmp_path / "run", uuid, FastClock()).take(1001) is None
+    assert lock.exists()
+
+    async with running_device(tmp_path, engine) as device:
+        await device.until(lambda: device.snapshot.rounds > 0)
         assert not lock.exists()
 
 

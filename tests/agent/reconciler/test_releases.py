@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from iotistic.engines.simulated import SimulatedEngine, SimulatedImage, SimulatedRegistry
 from iotistic.model.words import Verdict
+from iotistic.planner.world import Candidate
 from tests.agent.fast_clock import FastClock
 from tests.agent.reconciler.device import (
     Device,
@@ -114,6 +116,30 @@ async def test_a_change_of_another_app_does_not_try_a_rejected_release_again(
 
         assert verdict(device) is Verdict.REJECTED
         assert (await device.containers())["web"] == good
+
+
+async def test_a_target_that_comes_while_a_watch_begins_leaves_no_watch_behind(
+    tmp_path: Path, engine: SimulatedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time would run on, and the release be taken back at once when it is wanted again."""
+    async with running_device(tmp_path, engine) as device:
+        await device.offer(release("web:1", 1))
+        await device.settled()
+        begin, offers = device.store.releases.begin, list[asyncio.Task[None]]()
+
+        async def begin_while_another_comes(candidate: Candidate) -> None:
+            if not offers:
+                offers.append(asyncio.create_task(device.offer(release("web:1", 3))))
+                await asyncio.wait(offers, timeout=0.2)  # it has to wait for the note
+            await begin(candidate)
+
+        monkeypatch.setattr(device.store.releases, "begin", begin_while_another_comes)
+        await device.offer(release("web:2", 2))
+        await device.until(lambda: bool(offers))
+        await offers[0]
+        await device.settled()
+
+        assert (await device.store.releases.all()).candidates == ()
 
 
 async def test_a_way_back_is_the_release_with_its_secrets_and_all(

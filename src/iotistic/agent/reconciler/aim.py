@@ -29,6 +29,9 @@ class Aim:
         self._runtime_dir = runtime_dir
         self.wanted: Wanted = NOTHING_WANTED
         self.target_hash: str | None = None
+        self.steady = asyncio.Lock()
+        """Held while notes are made, and while another target is taken up: so no note is about a
+        release that was given up meanwhile, such as a watch that nobody would end."""
         self._releases = Releases()
 
     @property
@@ -39,13 +42,14 @@ class Aim:
     async def adopt(self, taken: Taken) -> None:
         """Aim at another target."""
         worked_out = await asyncio.to_thread(self.work_out, taken.target)
-        before = self.wanted
-        self.wanted = replace(worked_out, good=self.wanted.good)
-        self.target_hash = taken.state_hash
-        await self._drop_watches()
-        if taken.is_new:
-            await self._forgive(before)
-        await self.learn_good()
+        async with self.steady:
+            before = self.wanted
+            self.wanted = replace(worked_out, good=self.wanted.good)
+            self.target_hash = taken.state_hash
+            await self._drop_watches()
+            if taken.is_new:
+                await self._forgive(before)
+            await self.learn_good()
 
     async def _drop_watches(self) -> None:
         """A release that is wanted no more is watched no more: wanted again, its time is new."""

@@ -54,8 +54,8 @@ class Decider:
         Between the last plan and the return nothing is awaited. Raises what a look may.
         """
         started_s = self._clock.now_s()
-        world = await self._look(full=full)
-        world, decided = await self._closer(world)
+        world = await self._look(full=full, tidy=may_act)
+        world, decided = await self._closer(world, tidy=may_act)
         self.look_took_s = self._clock.now_s() - started_s
         is_old = False
         for _ in range(DECISIONS_MAX if may_act else 0):
@@ -64,14 +64,15 @@ class Decider:
                 break
             # What only the release before needed may go after a commit.
             is_old = is_old or any(step.kind is StepKind.COMMIT for step in notes)
-            world, decided = await self._closer(await self._observer.noted(world))
+            world = await self._observer.noted(world)
+            world, decided = await self._closer(world, tidy=may_act)
         return world, decided, is_old
 
-    async def _closer(self, world: World) -> tuple[World, Plan]:
+    async def _closer(self, world: World, *, tidy: bool) -> tuple[World, Plan]:
         """The plan, after a look as close as it asks for."""
         decided = self._plan(world)
         if decided.needs_resources:
-            world = await self._look(full=True)
+            world = await self._look(full=True, tidy=tidy)
             decided = self._plan(world)
         if decided.needs_inspection:
             ids = decided.needs_inspection
@@ -82,24 +83,30 @@ class Decider:
     def _plan(self, world: World) -> Plan:
         return plan(world, self._aim.wanted, self._policy)
 
-    async def _look(self, *, full: bool) -> World:
-        return await self._observer.look(
-            full=full,
-            in_flight=self._in_flight(),
-            attempts=self._attempts(),
-            wanted=self._aim.in_force,
+    async def _look(self, *, full: bool, tidy: bool) -> World:
+        wanted = self._aim.in_force
+        world = await self._observer.look(
+            full=full, in_flight=self._in_flight(), attempts=self._attempts(), wanted=wanted
         )
+        if full and tidy:
+            await self._observer.tidy(world, wanted)
+        return world
 
     async def _note(self, notes: Sequence[Step]) -> bool:
         """Make notes; whether there is something new to plan with."""
-        for step in notes:
-            try:
-                await self._keeper.note(step, await self._document_of(step))
-            except IotisticError as error:
-                self._log.warning("note not made", step=step.kind, code=error.code)
-                return False
-        await self._aim.learn_good()
-        return True
+        planned_for, is_news = self._aim.target_hash, False
+        async with self._aim.steady:
+            if self._aim.target_hash != planned_for:
+                return True
+            for step in notes:
+                try:
+                    is_news |= await self._keeper.note(step, await self._document_of(step))
+                except IotisticError as error:
+                    self._log.warning("note not made", step=step.kind, code=error.code)
+                    is_news = False  # or it would be tried again at once
+                    break
+            await self._aim.learn_good()
+        return is_news
 
     async def _document_of(self, step: Step) -> Any:
         """The app as the wire had it, if that is still the release that the step is about."""

@@ -39,6 +39,10 @@ class HostFolders(Protocol):
         """Let go of what is ours."""
         ...
 
+    async def held(self) -> frozenset[int]:
+        """Apps with a lock file of ours, by whichever life of the agent."""
+        ...
+
     async def remove_unused(self, keep: Collection[tuple[int, str]]) -> None:
         """Remove what belongs to other services than these (app id, key)."""
         ...

@@ -36,6 +36,7 @@ class Keeper:
     """Does the steps that are notes in the store and nothing to the engine.
 
     Each is one transaction: killed before it, the note is planned again; after it, it counts.
+    Lock files that a kill leaves without their entry in the store are for `Observer.tidy`.
     """
 
     def __init__(
@@ -56,7 +57,10 @@ class Keeper:
         self._last_words = last_words
 
     async def note(self, step: Step, document: Mapping[str, Any] | None) -> bool:
-        """Make the note; False when it cannot be made now. `document`: the app as it is wanted."""
+        """Make the note; whether there is something new to plan with.
+
+        `document` is the app as it is wanted, None when the store has another target by now.
+        """
         app_id, now_ms = step.subject.app_id, self._clock.wall_ms()
         match step.kind:
             case StepKind.VERIFY:
@@ -71,7 +75,7 @@ class Keeper:
                 )
             case StepKind.COMMIT:
                 if document is None:
-                    return False  # the target was replaced meanwhile
+                    return False
                 good = GoodRelease(
                     app_id=app_id,
                     release_hash=step.release_hash,
@@ -83,10 +87,11 @@ class Keeper:
                 await self._reject(step, now_ms)
             case StepKind.TAKE_LOCKS:
                 if not await self._take_locks(app_id, step, now_ms):
-                    return False
+                    return True  # a lock in the way, which the next look sees
             case _:
-                await self._folders.release(app_id)
+                # The entry first: without the files it would be a lock that is none.
                 await self._store.locks.remove(app_id, LockOwner.AGENT)
+                await self._folders.release(app_id)
         self._tell(step, now_ms)
         return True
 
@@ -105,7 +110,7 @@ class Keeper:
         )
 
     async def _take_locks(self, app_id: int, step: Step, now_ms: int) -> bool:
-        # The files first: an entry in the store without them would be a lock that is none.
+        # The files first, for the same reason.
         if await self._folders.take(app_id, force=step.force) is not None:
             return False
         await self._store.locks.save(

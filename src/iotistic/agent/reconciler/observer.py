@@ -19,7 +19,16 @@ from iotistic.model.words import ContainerState
 from iotistic.planner import normalize, pairing
 from iotistic.planner.compare import is_made_for, speaks_another_version
 from iotistic.planner.wanted import Wanted, WantedService
-from iotistic.planner.world import Attempt, CloseLook, Host, Lock, StepKind, Subject, World
+from iotistic.planner.world import (
+    Attempt,
+    CloseLook,
+    Host,
+    Lock,
+    LockOwner,
+    StepKind,
+    Subject,
+    World,
+)
 
 CLOSE_LOOKS_A_ROUND = 25
 _CLOSE_LOOKS_AT_ONCE = 4
@@ -91,7 +100,6 @@ class Observer:
             self._resources = await self._engine.resources()
             self._host = await self._read_host()
             self.full_look_at_s = self._clock.now_s()
-            await self._forget(containers, wanted)
         await self._inspect_some(containers, wanted)
         store = self._store
         return World(
@@ -195,13 +203,26 @@ class Observer:
             ),
         )
 
-    async def _forget(self, containers: Collection[Container], wanted: Wanted) -> None:
-        """What is remembered of things that are not there any more."""
-        await self._store.containers.forget_born([c.id for c in containers])
+    async def tidy(self, world: World, wanted: Wanted) -> None:
+        """Forget and remove what is left of things that are not there any more.
+
+        Only from within a round, between its looks and its notes: beside it, what a step has just
+        made for a container would be taken for left over, and a lock half taken as well.
+        """
+        containers = world.containers
+        if not world.in_flight:  # or a container would be forgotten that was made since we looked
+            await self._store.containers.forget_born([c.id for c in containers])
         keep = {(c.app_id, c.service_id) for c in containers}
         keep |= {(s.app_id, s.key) for app in wanted.apps for s in app.services}
         keep |= {(s.app_id, s.key) for app in wanted.good.values() for s in app.services}
-        await self._folders.remove_unused(keep)
+        ours = {lock.app_id for lock in world.locks if lock.owner is LockOwner.AGENT}
+        try:
+            for app_id in await self._folders.held() - ours:
+                self._log.info("own lock left over", app_id=app_id)
+                await self._folders.release(app_id)
+            await self._folders.remove_unused(keep)
+        except IotisticError as error:
+            self._log.warning("left over files stay", code=error.code, error=str(error))
         if wanted.may_remove:
             apps = {app.app_id for app in wanted.apps} | {c.app_id for c in containers}
             await self._store.forget_apps(apps)

@@ -102,16 +102,20 @@ class SecretFiles:
         """Remove the files of other services than these (app id, key).
 
         Of these services, what was not asked for when their files were last written goes too.
+        Raises RuntimeDirUnusable when something stays.
         """
         root = self._runtime_dir / self._uuid / "secrets"
-        for app in _folders(root):
-            for service in _folders(app):
-                key = (int(app.name), service.name) if app.name.isdigit() else None
-                if key is None or key not in keep:
-                    shutil.rmtree(service, ignore_errors=True)
-                elif key in self._needed:
-                    _remove_others(service, self._needed[key])
-            _remove_if_empty(app)
+        try:
+            for app in _folders(root):
+                for service in _folders(app):
+                    key = (int(app.name), service.name) if app.name.isdigit() else None
+                    if key is None or key not in keep:
+                        shutil.rmtree(service)
+                    elif key in self._needed:
+                        _remove_others(service, self._needed[key])
+                _remove_if_empty(app)
+        except OSError as error:
+            raise RuntimeDirUnusable(root, error.strerror or "") from error
         self._needed = {key: names for key, names in self._needed.items() if key in keep}
 
 
@@ -181,5 +185,5 @@ def _remove_if_empty(folder: Path) -> None:
     try:
         folder.rmdir()
     except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.ENOENT):
-            raise RuntimeDirUnusable(folder, error.strerror or "") from error
+        if error.errno != errno.ENOTEMPTY:
+            raise
