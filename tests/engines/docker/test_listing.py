@@ -102,6 +102,10 @@ def test_states_and_what_their_text_says(
     [
         param({"State": "dreaming"}, id="a state of tomorrow"),
         param({"Labels": LABELS | {"iotistic.app-id": "s3cret"}}, id="an app id that is none"),
+        *(
+            param({"Labels": LABELS | {"iotistic.app-id": text}}, id=f"an app id like {text!r}")
+            for text in ("0", "-5", " 1", "1_0", "\u0661", "1\n", "9007199254740992", "9" * 5000)
+        ),
         param({"Labels": {"iotistic.device": "u"}}, id="no service"),
         param({"Labels": None}, id="labels that are none"),
         param({"Names": "web"}, id="names that are none"),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 import msgspec
 
 from iotistic.engines.docker.connection import decode
+from iotistic.model.canonical import INTEGER_MAX
 from iotistic.model.errors import InvalidField
 from iotistic.model.image import parse_image
 from iotistic.model.naming import (
@@ -36,6 +37,7 @@ M = TypeVar("M")
 _STATES = {str(state): state for state in ContainerState}
 _EXIT = re.compile(r"(?:Exited|Restarting) \((-?[0-9]+)\)")
 _HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)")
+_APP_ID = re.compile(r"[1-9][0-9]{0,15}")
 _NO_NAME = "<none>"
 _UP = (ContainerState.RUNNING, ContainerState.PAUSED)
 _UP_FOR = re.compile(
@@ -149,6 +151,14 @@ class _Listing(Generic[E, M]):
         log.warning("entry skipped", extra={"listing": self._name, "error": type(error).__name__})
 
 
+def _app_id(labels: Mapping[str, str]) -> int:
+    text = labels[LABEL_APP_ID]
+    # Only as we write it: " 1" is no app of ours, and what is larger fits into no table.
+    if _APP_ID.fullmatch(text) is None or int(text) > INTEGER_MAX:
+        raise ValueError("not an app id")
+    return int(text)
+
+
 def _container(entry: _Container) -> Container:
     labels = entry.Labels
     state = _STATES[entry.State]
@@ -160,7 +170,7 @@ def _container(entry: _Container) -> Container:
     return Container(
         id=entry.Id,
         name=entry.Names[0].removeprefix("/") if entry.Names else "",
-        app_id=int(labels[LABEL_APP_ID]),
+        app_id=_app_id(labels),
         service_id=labels[LABEL_SERVICE_ID],
         service_name=labels[LABEL_SERVICE_NAME],
         state=state,
@@ -210,7 +220,7 @@ def _network(entry: _Network) -> Network:
     return Network(
         id=entry.Id,
         name=entry.Name,
-        app_id=int(labels[LABEL_APP_ID]),
+        app_id=_app_id(labels),
         short_name=labels[LABEL_NAME],
         spec_hash=labels.get(LABEL_CONFIG_HASH),
     )
@@ -220,7 +230,7 @@ def _volume(entry: _Volume) -> Volume:
     labels = entry.Labels or {}
     return Volume(
         name=entry.Name,
-        app_id=int(labels[LABEL_APP_ID]),
+        app_id=_app_id(labels),
         short_name=labels[LABEL_NAME],
         spec_hash=labels.get(LABEL_CONFIG_HASH),
     )
