@@ -8,6 +8,7 @@ that comes back with masks keeps what was there: same app, same service, same na
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -135,7 +136,8 @@ class _Walk:
                 for name, item in value.items()
             }
         return [
-            self._line(item, known, f"{at}[{n}]")
+            # The line at its own place first: a name may stand there twice.
+            self._line(item, ChainMap(dict(_variables([_nth(before, n)])), known), f"{at}[{n}]")
             if isinstance(item, str)
             # No line of an environment: refused by whoever reads it, and not shown here.
             else self._all(_SECRETS, item, _nth(before, n), f"{at}[{n}]")
