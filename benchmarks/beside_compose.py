@@ -32,7 +32,6 @@ _REPEATS = 7
 _AIM = Aim(at_most=1.0)
 _CHANGED = 3
 _PATIENCE_S = 180.0
-_POLL_MS = "1000"
 # How long a release has to run well is waited for between the measurements, not within.
 _HEALTHY_S = 1
 
@@ -57,7 +56,7 @@ def bench(repeats: int | None, outcome: Outcome) -> None:
         outcome.note("no compose program here (Debian's package docker-compose): not compared")
         return
     spans: dict[str, dict[str, list[float]]] = {a: {s: [] for s in SIDES} for a in ACTIONS}
-    with bench_engine() as engine, bench_device(engine, POLL_INTERVAL_MS=_POLL_MS) as device:
+    with bench_engine() as engine, bench_device(engine) as device:
         project = ComposeProject(compose, device.folder / "shop", engine, engine.host)
         sides: dict[str, Side] = {"agent": OurAgent(device), "compose": project}
         try:
@@ -140,6 +139,7 @@ class OurAgent:
         document = read_yaml(json.dumps(file)).value
         app = from_compose(document, app_id=APP_ID, app_name="bench").app
         device = self._device
+        device.until_it_may_poll()
         with device.engine.watch(device.label) as started:
             began_s = time.time()
             device.set_apps({str(APP_ID): app})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from benchmarks.engine import IMAGE, BenchEngine
-from scripts.support.programs import Agent, Cloud, wait_for
+from iotistic.agent.sync.cadence import POLL_SPACING_S
+from scripts.support.programs import Agent, Cloud, ProgramFailed, wait_for
 
 APP_ID = 1001
 
@@ -24,6 +28,7 @@ class Device:
         self.cloud = Cloud(folder / "cloud")
         self.agent = Agent(folder / "agent", DOCKER_HOST=engine.host, **settings)
         self.uuid = ""
+        self._polled_s = time.monotonic()
 
     @property
     def label(self) -> str:
@@ -54,14 +59,19 @@ class Device:
     def set_apps(self, apps: Mapping[str, Any]) -> int:
         """Have the cloud want these apps; returns the version when the agent has read it."""
         version = self.cloud.set_target(self.uuid, apps)
-        # By itself it would ask once in POLL_INTERVAL_MS.
-        self.agent.call("POST", "/v1/sync")
+        # By itself it would ask once in POLL_INTERVAL_MS. It answers only when it has reported too.
+        threading.Thread(target=self._ask, daemon=True).start()
 
         def accepted() -> bool | None:
             return self.target()["version"] == version or None
 
         wait_for("the target", accepted)
+        self._polled_s = time.monotonic()
         return version
+
+    def until_it_may_poll(self) -> None:
+        """Wait until a poll that is asked for begins at once, since the last one is long ago."""
+        time.sleep(max(0.0, self._polled_s + POLL_SPACING_S - time.monotonic()))
 
     def clear(self, timeout_s: float) -> None:
         """Want nothing, and wait until nothing is left in the engine."""
@@ -90,6 +100,10 @@ class Device:
             self.cloud.kill()
             if self.uuid:
                 self.engine.clean(self.label)
+
+    def _ask(self) -> None:
+        with suppress(ProgramFailed, OSError, http.client.HTTPException):
+            self.agent.call("POST", "/v1/sync")
 
     def _joined(self) -> bool | None:
         cloud = self.agent.call("GET", "/v1/status")["cloud"]
