@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from iotistic.model.observation import Image
+from iotistic.model.target import parse_target
 from iotistic.model.words import ContainerState
 from iotistic.planner.policy import Policy
 from iotistic.planner.step import Step
 from iotistic.planner.world import Host
-from tests.planner.builders import service
+from tests.planner.builders import service, wanted
 from tests.planner.drive import Drive, image, pulled, want
 
 GIB = 1024**3
@@ -127,3 +129,17 @@ def test_a_tag_that_somebody_else_moved_makes_no_container_anew_for_ever() -> No
 def test_a_pull_is_for_the_platform_that_the_service_names() -> None:
     device = Drive(want(service(platform="linux/arm64")))
     assert [step.platform for step in device.plan().steps] == ["linux/arm64"]
+
+
+def test_room_is_not_made_of_what_another_app_needs() -> None:
+    def app(app_id: int, name: str) -> dict[str, Any]:
+        service_of_it = service(image=name, restart="no")
+        strategy = "delete-then-download"
+        return {
+            "appId": app_id, "appName": "a", "services": [service_of_it], "strategy": strategy,
+        }  # fmt: skip
+
+    target = parse_target({"apps": [app(1, "web:1"), app(2, "web:2")], "version": 1})
+    device = Drive(wanted(target), "web:1")
+    device.world = replace(device.world, pulled=(pulled("web:1"),))
+    assert {step.kind for step in device.plan().steps} & {"remove-image"} == set()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from iotistic.model.words import ContainerState, Verdict
+from iotistic.planner.wanted import Wanted
 from iotistic.planner.world import Intent, IntentKind
 from tests.planner.builders import service
 from tests.planner.drive import APP, Drive, want
@@ -214,3 +215,18 @@ def test_a_container_stays_until_those_that_are_made_anew_with_it_have_gone() ->
     device.settle()
     words = device.words()
     assert words.index("remove web") < words.index("remove db")
+
+
+@pytest.mark.parametrize("how", ["purge", "removal"])
+def test_an_app_that_goes_stops_in_order_too(how: str) -> None:
+    device = pair("service_started")
+    device.settle()
+    if how == "purge":
+        purge = Intent(kind=IntentKind.PURGE, app_id=APP, service_id="")
+        device.world = replace(device.world, intents=(purge,))
+    else:
+        device.release(Wanted(may_remove=True))
+        device.until("stop web")
+    assert "wait dependents-first db" in device.said()
+    device.round()
+    assert "stop db" in device.said()

@@ -37,6 +37,18 @@ def test_download_then_kill_stops_the_old_when_the_new_image_is_here() -> None:
     ]  # fmt: skip
 
 
+def test_what_is_not_in_the_new_release_runs_on_until_its_images_are_here() -> None:
+    device = Drive(want(service(image="web:1")), "web:1")
+    device.settle()
+    device.release(want(service("site", "web:2"), version=2))
+    for _ in range(3):
+        device.round(but=lambda step: step.kind == "pull")
+    assert "wait images-of-app-missing web" in device.said()
+    assert device.running() == {"web"}
+    device.settle()
+    assert device.running() == {"site"}
+
+
 def test_kill_then_download_stops_the_old_before_the_download() -> None:
     device = updated("kill-then-download")
     device.settle()

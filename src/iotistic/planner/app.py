@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from iotistic.model.observation import Container
 from iotistic.model.words import ContainerState, RunState, WaitReason
 from iotistic.planner import gates, images, order, pairing, releases, resources, service
+from iotistic.planner.clearing import PURGE, clear, clear_app
 from iotistic.planner.compare import NeedsInspection, is_made_for, speaks_another_version
 from iotistic.planner.order import ACTIVE, Peer
+from iotistic.planner.part import Part
 from iotistic.planner.sight import NeedsResources, Sight
 from iotistic.planner.step import Step, Wait
-from iotistic.planner.steps import Maker, clear_away, subject_of
+from iotistic.planner.steps import Maker, clear_away
 from iotistic.planner.wanted import WantedApp, WantedService
 from iotistic.planner.world import StepKind
-
-PURGE = "purge asked for by a person"
-
-
-@dataclass(slots=True)
-class Part:
-    """What a round found out about one app.
-
-    `unsettled` are the keys of services that are not as wanted. `held_back` are services that a
-    person stopped. `needs_resources`: nothing can be said without them.
-    """
-
-    app_id: int
-    app: WantedApp | None = None
-    wanted: frozenset[str] = frozenset()
-    unsettled: set[str] = field(default_factory=set)
-    rejection: str = ""
-    steps: list[Step] = field(default_factory=list)
-    waits: list[Wait] = field(default_factory=list)
-    held_back: list[str] = field(default_factory=list)
-    warnings: tuple[str, ...] = ()
-    overdue: str = ""
-    needs_resources: bool = False
-
-    def take(self, found: Step | Wait | None) -> None:
-        """Add a step or a wait."""
-        if isinstance(found, Step):
-            self.steps.append(found)
-        elif found is not None:
-            self.waits.append(found)
 
 
 def plan_app(app: WantedApp, good: WantedApp | None, sight: Sight, *, may_remove: bool) -> Part:
@@ -54,7 +24,7 @@ def plan_app(app: WantedApp, good: WantedApp | None, sight: Sight, *, may_remove
         part.unsettled.update(part.wanted)
         return part
     if sight.is_purged(app.app_id):
-        clear_app(part, sight, PURGE, lockless=True)
+        clear_app(part, sight, PURGE, app=app, lockless=True)
         part.unsettled.update(part.wanted)
         return part
     try:
@@ -64,40 +34,11 @@ def plan_app(app: WantedApp, good: WantedApp | None, sight: Sight, *, may_remove
     return part
 
 
-def clear_app(part: Part, sight: Sight, reason: str, *, lockless: bool = False) -> None:
-    """Plan all containers of an app away, and its volumes if a purge was asked for."""
-    containers = sight.of_app(part.app_id)
-    for container in containers:
-        clear(part, container, sight, reason, lockless=lockless)
-    if containers or not sight.is_purged(part.app_id):
-        return
-    try:
-        volumes = sight.resources.volumes
-    except NeedsResources:
-        part.needs_resources = True
-        return
-    for step in resources.purge_volumes(part.app_id, volumes):
-        if step.subject not in sight.world.in_flight:
-            part.take(gates.unless_failed(step, sight))
-
-
-def clear(
-    part: Part, container: Container, sight: Sight, reason: str, *, lockless: bool = False
-) -> None:
-    """Plan one container away: one step for each service and round."""
-    part.unsettled.add(container.service_id)
-    subject = subject_of(container.app_id, container.service_id)
-    if subject in sight.world.in_flight:
-        part.take(gates.in_flight(subject, container.service_name))
-    elif not any(step.subject == subject for step in part.steps):
-        step = clear_away(container, reason, now_s=sight.now_s, lockless=lockless)
-        part.take(gates.unless_failed(step, sight))
-
-
 class _AppRound:
     """One round of one app."""
 
     def __init__(self, app: WantedApp, good: WantedApp | None, sight: Sight, part: Part) -> None:
+        self._good = good
         self._kept_alive = frozenset(s.spec_hash for s in good.services) if good else frozenset()
         self._app = app
         self._sight = sight
@@ -137,15 +78,25 @@ class _AppRound:
                 part.unsettled.add(wanted.key)
         self._plan_objects()
         if may_remove:
-            for container in sight.of_app(app.app_id):
-                if container.service_id not in part.wanted:
-                    clear(part, container, sight, "its service is not in the target")
+            self._clear_leftovers()
         if not part.steps and not part.waits:
             self._rename()
         part.warnings = resources.warnings(app, sight.seen_resources)
         self._judge()
 
     # -- services
+
+    def _clear_leftovers(self) -> None:
+        """What is not in the target goes, not before what comes in its place can be made."""
+        part, sight = self._part, self._sight
+        leftovers = [c for c in sight.of_app(part.app_id) if c.service_id not in part.wanted]
+        downloads_first = self._app.strategy.kind not in service.KILL_FIRST
+        if downloads_first and any(c.state in ACTIVE for c in leftovers) and self._pulls():
+            for container in leftovers:
+                part.unsettled.add(container.service_id)
+                part.take(gates.runs_on(container, min(self._missing_images)))
+            return
+        clear(part, leftovers, sight, "its service is not in the target", app=self._good)
 
     def _plan_service(self, wanted: WantedService) -> None:
         key, sight = wanted.key, self._sight

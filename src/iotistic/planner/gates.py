@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from iotistic.model.observation import Container
 from iotistic.model.release import LockMode
 from iotistic.model.words import WaitReason
 from iotistic.planner import releases
@@ -30,6 +31,16 @@ def in_flight(subject: Subject, service_name: str) -> Wait:
         subject=subject,
         message="a step is under way",
         service_name=service_name,
+    )
+
+
+def runs_on(container: Container, image: str) -> Wait:
+    """The wait of what goes when the images of its app are here."""
+    return Wait(
+        reason=WaitReason.IMAGES_OF_APP_MISSING,
+        subject=Subject(app_id=container.app_id, kind="service", name=container.service_id),
+        message=f"runs on until {image} of its app is here",
+        service_name=container.service_name,
     )
 
 

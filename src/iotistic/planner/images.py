@@ -97,16 +97,20 @@ def pull(service: WantedService, app: WantedApp, sight: Sight) -> Step:
 
 
 def obsolete(service: WantedService, app: WantedApp, sight: Sight) -> list[Step]:
-    """For `delete-then-download`: the old images of the service's repository, to go first."""
+    """For `delete-then-download`: the old images of the service's repository, to go first.
+
+    Also that of the app's own last good release: there is no room for two.
+    """
     resources = sight.resources
-    wanted = {s.image for s in app.services}
+    wanted = {s.image for s in app.services} | sight.images_of_others(app.app_id)
+    in_use = resources.images_in_use | {c.image_id for c in sight.containers}
     repository = service.target.spec.image.repository
     pulled = {p.image_id for p in sight.world.pulled}
     return [
         _removal(image, f"makes room for {service.image}")
         for image in sorted(resources.images, key=lambda image: image.id)
         if image.id in pulled
-        and image.id not in resources.images_in_use
+        and image.id not in in_use
         and image.references
         and not wanted & set(image.references)
         and all(_repository(reference) == repository for reference in image.references)

@@ -19,7 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from iotistic.planner import gates, images, releases, resources
-from iotistic.planner.app import Part, clear_app, plan_app
+from iotistic.planner.app import plan_app
+from iotistic.planner.clearing import clear_app
+from iotistic.planner.part import Part
 from iotistic.planner.policy import Policy
 from iotistic.planner.sight import NeedsResources, Sight
 from iotistic.planner.step import Plan, Step, Wait
@@ -36,8 +38,9 @@ _ORDER = {kind: rank for rank, kind in enumerate(StepKind)}
 
 def plan(world: World, wanted: Wanted, policy: Policy = _NO_POLICY) -> Plan:
     """One round's answer. Pure: equal inputs, equal plan; the order of inputs does not matter."""
-    sight = Sight(world)
     aimed = releases.aimed(wanted, world.releases)
+    known = (*aimed.apps, *wanted.apps, *wanted.good.values())
+    sight = Sight(world, known)
     parts = {
         app.app_id: plan_app(app, wanted.good.get(app.app_id), sight, may_remove=wanted.may_remove)
         for app in aimed.apps
@@ -77,7 +80,8 @@ def _leftovers(aimed: Wanted, sight: Sight) -> Iterable[Part]:
     purged = {i.app_id for i in sight.world.intents if i.kind is IntentKind.PURGE}
     for app_id in sorted((sight.app_ids | purged) - wanted_ids):
         part = Part(app_id=app_id)
-        clear_app(part, sight, "its app is not in the target", lockless=app_id in purged)
+        reason, app = "its app is not in the target", aimed.good.get(app_id)
+        clear_app(part, sight, reason, app=app, lockless=app_id in purged)
         gates.lock_for_clearing(part.steps, part.waits, app_id, sight)
         yield part
 

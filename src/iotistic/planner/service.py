@@ -21,7 +21,7 @@ from iotistic.planner.step import Step, Wait
 from iotistic.planner.steps import Maker, code_of
 from iotistic.planner.world import CloseLook, Intent, StepKind
 
-_KILL_FIRST = (StrategyKind.KILL_THEN_DOWNLOAD, StrategyKind.DELETE_THEN_DOWNLOAD)
+KILL_FIRST = (StrategyKind.KILL_THEN_DOWNLOAD, StrategyKind.DELETE_THEN_DOWNLOAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ def _replace(
         # What has ended may stay for someone to look at; it is never started again. But nobody
         # else could have the network as long as it is there.
         return maker.remove(current, change.reason) if situation.leaves else None
-    if situation.strategy.kind not in _KILL_FIRST:
+    if situation.strategy.kind not in KILL_FIRST:
         needs = prerequisites()
         # Made before the old one stops, so that the gap is short.
         wait = _ready_to_make(maker, needs, replacing=active) or _objects_first(

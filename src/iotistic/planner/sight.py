@@ -40,11 +40,13 @@ def stop_in_force(intents: Iterable[Intent], service: WantedService) -> Intent |
 class Sight:
     """A world, indexed. Lives for one round.
 
+    `apps` are all whose images may still be needed, in every release of them that may be wanted.
     `inspections` collects the ids of containers that have to be looked at closely.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, apps: Sequence[WantedApp] = ()) -> None:
         self.world = world
+        self._apps = apps
         self.now_s = world.now_s
         # In one order, so that it does not matter in which an engine lists them.
         self.containers = sorted(world.containers, key=lambda c: c.id)
@@ -112,6 +114,15 @@ class Sight:
             for image in sorted(self.world.resources.images, key=lambda image: image.id)
             for reference in image.references
         }
+
+    def images_of_others(self, app_id: int) -> frozenset[str]:
+        """The images that other apps than this one need, by reference."""
+        return frozenset(
+            service.image
+            for app in self._apps
+            if app.app_id != app_id
+            for service in app.services
+        )
 
     def attempt(self, subject: Subject, kind: StepKind) -> Attempt | None:
         """The failures in a row of one kind of step on one subject."""

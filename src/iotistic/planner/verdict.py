@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from iotistic.model.release import ReleasePhase
 from iotistic.model.words import Verdict, WaitReason
 from iotistic.planner import releases
-from iotistic.planner.app import Part
+from iotistic.planner.part import Part
 from iotistic.planner.step import AppVerdict, Step, Wait
 from iotistic.planner.wanted import WantedApp
 from iotistic.planner.world import Releases, StepKind
