@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler.folders import HostFolders
 from iotistic.agent.reconciler.journal import Journaling
 from iotistic.agent.reconciler.last_words import LastWords
-from iotistic.agent.store import Store
+from iotistic.agent.store import DatabaseUnavailable, DiskFull, Store
 from iotistic.engines.protocol import Engine, PullProgress
 from iotistic.model.container import ContainerRequest
 from iotistic.model.errors import IotisticError, Unavailable
@@ -62,7 +62,8 @@ class ContainerManager:
     async def execute(self, step: Step, before: Attempt | None) -> Attempt | None:
         """Do the step. Returns the record of failures it leaves, None for none.
 
-        Only cancellation comes out of it: a step's failure is an outcome, kept in the store.
+        Only cancellation and a corrupt store come out of it: a step's failure is an outcome, kept
+        in the store if there is room.
         """
         started_s = self._clock.now_s()
         try:
@@ -176,14 +177,14 @@ class ContainerManager:
         if step.kind is StepKind.HEAL:
             clock = self._clock
             record = attempts.healed(step, before, now_s=clock.now_s(), now_ms=clock.wall_ms())
-            await self._store.save_attempt(record)
+            await self._remember(self._store.save_attempt(record))
             return record
         if before is not None:
-            await self._store.clear_attempts(step.subject, step.kind)
+            await self._remember(self._store.clear_attempts(step.subject, step.kind))
         if step.kind is StepKind.RESTART:
             for intent in await self._store.intents():
                 if (intent.kind, intent.container_id) == (IntentKind.RESTART, step.target):
-                    await self._store.remove_intent(intent)
+                    await self._remember(self._store.remove_intent(intent))
         return None
 
     async def _failed(self, step: Step, before: Attempt | None, error: IotisticError) -> Attempt:
@@ -207,5 +208,12 @@ class ContainerManager:
             retry_in_s=round(record.not_before_s - self._clock.now_s(), 1),
         )
         self._journal.step(step, failure=str(error))
-        await self._store.save_attempt(record)
+        await self._remember(self._store.save_attempt(record))
         return record
+
+    async def _remember(self, write: Awaitable[None]) -> None:
+        """Write for the next start; without room for it this one goes on, with what it knows."""
+        try:
+            await write
+        except (DiskFull, DatabaseUnavailable) as error:
+            self._log.warning("step not remembered", code=error.code, error=str(error))

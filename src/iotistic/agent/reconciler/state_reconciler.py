@@ -20,7 +20,7 @@ from iotistic.agent.reconciler.last_words import LastWords, secrets_in
 from iotistic.agent.reconciler.observer import CHANGES_RESOURCES, Observer
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.reconciler.wakes import Wakes
-from iotistic.agent.store import Store
+from iotistic.agent.store import DatabaseUnavailable, DiskFull, Store
 from iotistic.engines.protocol import Engine, EngineEvent
 from iotistic.model.errors import (
     EngineUnavailable,
@@ -130,6 +130,7 @@ class StateReconciler:
         self._full_look = True
         self._is_next_due = False
         self._engine_failures = 0
+        self._store_fails = False
 
     def last_words(self, subject: Subject) -> Sequence[str]:
         """The last lines of a service's container that ended and was made anew."""
@@ -247,7 +248,8 @@ class StateReconciler:
     async def run(self) -> None:
         """Reconcile until cancelled. May be cancelled or killed at any `await`."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._wakes.listen(self._heard), name="engine-events")
+            listening = self._wakes.listen(self._heard, self._observer.inspect_all_soon)
+            group.create_task(listening, name="engine-events")
             while True:
                 self._wakes.bell.clear()
                 pause_s = await self._round(group)
@@ -290,7 +292,15 @@ class StateReconciler:
             if step.subject not in self._in_flight and not step.kind.is_journal:
                 self._in_flight[step.subject] = step
                 group.create_task(self._execute(step), name=f"step {step.kind} {step.subject}")
-        await self._remember(world, decided, done, one_shots, decided_for)
+        try:
+            await self._remember(world, decided, done, one_shots, decided_for)
+        except (DiskFull, DatabaseUnavailable) as error:
+            # The next round finds it all again, and what is under way is not to end for it.
+            if not self._store_fails:
+                self._log.warning("round not remembered", code=error.code, error=str(error))
+            self._store_fails = True
+        else:
+            self._store_fails = False
         return self._pause_s(world, decided)
 
     async def _remember(

@@ -35,6 +35,7 @@ A normal start needs no cryptography: the identity is in the clear in a file for
 A child process of `iotistic.agent.host.crypto_child` seals and opens the rest.
 """
 
+from iotistic.agent.store.errors import DatabaseUnavailable, DiskFull
 from iotistic.agent.store.lock_table import parse_lock_span_s
 from iotistic.agent.store.records import (
     CloudLink,
@@ -50,6 +51,8 @@ from iotistic.agent.store.store import Store
 
 __all__ = [
     "CloudLink",
+    "DatabaseUnavailable",
+    "DiskFull",
     "Identity",
     "JournalEntry",
     "JournalEvent",

@@ -22,6 +22,16 @@ from pathlib import Path
 from iotistic.agent.host.files import DiskFull
 from iotistic.model.errors import Conflict, Refused, Unavailable
 
+__all__ = [
+    "DatabaseCorrupt",
+    "DatabaseLocked",
+    "DatabaseNewer",
+    "DatabaseUnavailable",
+    "DatabaseUnusable",
+    "DiskFull",
+    "translated",
+]
+
 
 class DatabaseLocked(Conflict):
     """Another agent holds the database. `holder` is "PID PROGRAM", where known."""
