@@ -39,6 +39,10 @@ class Site(Protocol):
         """`docker kill`."""
         ...
 
+    async def update(self, container_id: str) -> None:
+        """`docker update --cpu-shares 512`."""
+        ...
+
     async def close(self) -> None:
         """Remove all that was made."""
         ...
@@ -73,6 +77,9 @@ class SimulatedSite:
     async def kill(self, container_id: str) -> None:
         await self.simulated.outside.kill(container_id)
 
+    async def update(self, container_id: str) -> None:
+        await self.simulated.outside.update(container_id, cpu_shares=512)
+
     async def close(self) -> None:
         await self.engine.close()
 
@@ -94,6 +101,9 @@ class DockerSite:
 
     async def kill(self, container_id: str) -> None:
         self.http.call("POST", f"/containers/{container_id}/kill")
+
+    async def update(self, container_id: str) -> None:
+        self.http.call("POST", f"/containers/{container_id}/update", body={"CpuShares": 512})
 
     async def close(self) -> None:
         for uuid, engine in self._made:

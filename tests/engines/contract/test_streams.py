@@ -85,6 +85,7 @@ async def test_events_tell_what_happens_to_our_containers_only(site: Site) -> No
             await site.engine.remove(ours)
         seen = [await events.get()]
         container_id = await running(site.engine, site.uuid)
+        await site.update(container_id)
         await site.engine.pause(container_id)
         while seen[-1].action != "pause":
             seen.append(await events.get())
@@ -94,4 +95,4 @@ async def test_events_tell_what_happens_to_our_containers_only(site: Site) -> No
     assert {event.kind for event in seen} == {"container"}
     assert theirs not in {event.id for event in seen}
     of_the_last = [event.action for event in seen if event.id == container_id]
-    assert of_the_last == ["create", "start", "pause"]
+    assert of_the_last == ["create", "start", "update", "pause"]

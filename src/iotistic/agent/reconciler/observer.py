@@ -81,6 +81,10 @@ class Observer:
         if self._to_inspect is not None:
             self._to_inspect.add(container_id)
 
+    def inspect_all_soon(self) -> None:
+        """Nobody has listened to what was done to containers: all of them are compared anew."""
+        self._to_inspect = None
+
     async def look(
         self,
         *,

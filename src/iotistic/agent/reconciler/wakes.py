@@ -35,10 +35,16 @@ class Wakes:
         self._echoes_s = tuple(at_s for at_s in self._echoes_s if at_s > now_s)
         return self._echoes_s
 
-    async def listen(self, heard: Callable[[EngineEvent], None]) -> None:
-        """Ring at every event, until cancelled. Events may be lost: the loop's timer makes up."""
+    async def listen(
+        self, heard: Callable[[EngineEvent], None], missed: Callable[[], None]
+    ) -> None:
+        """Ring at every event, until cancelled. Events may be lost: the loop's timer makes up.
+
+        `missed` is called when nobody has listened for a while, which is so at the start.
+        """
         failures = 0
         while True:
+            missed()
             try:
                 async for event in self._engine.events():
                     failures = 0

@@ -14,8 +14,9 @@ from iotistic.engines.protocol import EngineEvent
 from iotistic.model.errors import EngineUnavailable
 from iotistic.model.naming import LABEL_DEVICE
 
-# Those that change what a listing shows. Not among them: `exec_*`, of which a health check makes
-# three each time it runs. The engine gives labels with events of containers only.
+# Those that change what a listing or a close look (`update`) shows. Not among them: `exec_*`, of
+# which a health check makes three each time it runs. The engine gives labels with events of
+# containers only.
 _ACTIONS = (
     "create",
     "start",
@@ -24,6 +25,7 @@ _ACTIONS = (
     "pause",
     "unpause",
     "rename",
+    "update",
     "destroy",
     "health_status",
 )

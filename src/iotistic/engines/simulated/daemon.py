@@ -219,6 +219,10 @@ class Daemon:
             container.name = name
             self._happened("rename", container)
 
+    def tell_update(self, container: SimulatedContainer) -> None:
+        """Somebody changed it as it runs."""
+        self._happened("update", container)
+
     def tell_health(self, container: SimulatedContainer, health: str) -> None:
         """Its health check says how it is."""
         if container.state is ContainerState.RUNNING and container.health != health:

@@ -100,6 +100,7 @@ class Outside:
             kept = found.spec.environment
             changed = without_secrets(replace(found.spec, **fields))
             found.spec = changed if "environment" in fields else replace(changed, environment=kept)
+            daemon.tell_update(found)
 
         await self._access.apply(update)
 
