@@ -126,6 +126,50 @@ def test_a_tag_that_somebody_else_moved_makes_no_container_anew_for_ever() -> No
     assert device.container("db").image_id == "sha256:moved"
 
 
+def moved_by_its_own_release() -> Drive:
+    """web:1 was pulled for r1, which is good, and again for r2, when it was another image."""
+    device = Drive(want(service(), release={"id": "r1"}), "web:1")
+    device.settle()
+    pins = (pulled("web:1", release_hash=device.wanted.apps[0].release_hash),)
+    device.release(want(service(), release={"id": "r2"}, version=2))
+    assert device.said() == {"pull web"}
+    assert device.world.resources is not None
+    (old,) = device.world.resources.images
+    held = replace(old, references=(), size_bytes=400 * MIB)
+    images = (held, Image(id="sha256:new", references=old.references))
+    release = device.wanted.apps[0].release_hash
+    device.world = replace(
+        device.world,
+        resources=replace(device.world.resources, images=images),
+        pulled=(*pins, replace(pins[0], image_id="sha256:new", release_hash=release)),
+    )
+    device.until("start web")
+    device.act()
+    assert device.container("web").image_id == "sha256:new"
+    return device
+
+
+def test_the_way_back_leads_to_the_image_that_the_tag_was_then() -> None:
+    device = moved_by_its_own_release()
+    device.change("web", health="unhealthy")
+    device.world = replace(device.world, now_s=device.world.now_s + 400)
+    device.until("reject web")
+    device.until("start web")
+    device.act()
+    assert device.container("web").image_id == "sha256:web:1"
+    device.until("release-locks")
+    device.act()
+    assert device.said() == set()
+
+
+def test_the_image_that_the_good_release_was_made_of_stays_without_its_tag() -> None:
+    device = moved_by_its_own_release()
+    device.policy = Policy(image_budget_bytes=0)
+    assert removed(device) == []
+    device.settle()
+    assert [s.target for s in device.done if s.kind == "remove-image"] == ["sha256:web:1"]
+
+
 def test_a_pull_is_for_the_platform_that_the_service_names() -> None:
     device = Drive(want(service(platform="linux/arm64")))
     assert [step.platform for step in device.plan().steps] == ["linux/arm64"]

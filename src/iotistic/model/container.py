@@ -41,7 +41,8 @@ class ContainerRequest:
     """One container to be made, every reference resolved to the engine's own names.
 
     `networks` in the order in which they are joined; empty with a `network_mode`, and
-    `spec.networks` is not looked at. `network_mode` is as the engine takes it (`service:` is
+    `spec.networks` is not looked at. `image_id` is the image to make it of where its reference
+    means another one by now, else "". `network_mode` is as the engine takes it (`service:` is
     `container:ID` there). `volumes` gives the engine's name for each named volume.
     `secret_environment` are variables beyond `spec.environment`. `folders` is what the agent adds
     by itself; it is no part of any comparison.
@@ -50,6 +51,7 @@ class ContainerRequest:
     name: str
     labels: Pairs
     spec: ServiceSpec
+    image_id: str = ""
     networks: tuple[Joining, ...] = ()
     network_mode: str | None = None
     volumes: Pairs = ()

@@ -224,6 +224,7 @@ class _AppRound:
             missing_objects=resources.missing_objects(wanted, self._app, seen),
             remade_objects=tuple(f"network {n}" for n in wanted.networks if n in self._remake),
             missing_externals=resources.missing_externals(wanted, self._app, seen),
+            image_id=images.made_by_id(wanted, self._app, self._sight),
         )
 
     def _pulls(self) -> dict[str, WantedService]:

@@ -169,7 +169,8 @@ def _made(step: Step, world: World) -> Container:
         service_name=step.service_name,
         state=ContainerState.CREATED,
         image=str(step.container.spec.image),
-        image_id=next((i.id for i in images if reference in i.references), "sha256:x"),
+        image_id=step.container.image_id
+        or next((i.id for i in images if reference in i.references), "sha256:x"),
         spec_hash=labels[LABEL_CONFIG_HASH],
         spec_fields=labels[LABEL_SPEC_FIELDS],
         networks=tuple(joining.network for joining in step.container.networks),

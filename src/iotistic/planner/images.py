@@ -1,13 +1,14 @@
 """Images: which have to come before an app can change, and which may go.
 
 A tag is resolved when it is pulled, and stays what it was for that release: that it moves later
-is no difference. An image is removed only if this agent pulled it and nobody needs it; and then
-only for room, the longest unneeded first.
+is no difference, and the way back leads to the image that it meant, as long as that is here. An
+image is removed only if this agent pulled it and nobody needs it; and then only for room, the
+longest unneeded first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from iotistic.model.observation import Image, Resources
 from iotistic.model.release import StrategyKind
@@ -30,7 +31,7 @@ def must_pull(service: WantedService, app: WantedApp, sight: Sight) -> bool:
     if service.target.pull_policy is PullPolicy.NEVER:
         return False
     if service.image not in sight.images:
-        return True
+        return not made_by_id(service, app, sight)
     return may_refresh(service, app, sight)
 
 
@@ -61,13 +62,24 @@ def pinned_id(service: WantedService, app: WantedApp, sight: Sight) -> str | Non
 def to_be_made_of(service: WantedService, app: WantedApp, sight: Sight) -> str | None:
     """The image id that the service's container has to have; None: any that its reference had.
 
-    What is pinned counts as long as a container made anew would have it. When somebody else moved
-    the tag since, it would not, and to make it anew would never end. Raises NeedsResources.
+    What is pinned counts as long as it is here, for then a container can be made of it, whatever
+    the tag means by now. Raises NeedsResources.
     """
     pinned = pinned_id(service, app, sight)
     if pinned is None or all(c.image_id == pinned for c in sight.of_service(service)):
         return pinned
-    return pinned if sight.seen_images.get(service.image) == pinned else None
+    return pinned if pinned in sight.seen_image_ids else None
+
+
+def made_by_id(service: WantedService, app: WantedApp, sight: Sight) -> str:
+    """The id to make the service's container by, since its tag has moved; "" to go by the tag.
+
+    Raises NeedsResources.
+    """
+    pinned, now = pinned_id(service, app, sight), sight.images.get(service.image)
+    if pinned is None or (now is not None and now.id == pinned):
+        return ""
+    return pinned if pinned in sight.seen_image_ids else ""
 
 
 def first_for(service: WantedService, app: WantedApp, sight: Sight) -> Step:
@@ -118,7 +130,7 @@ def obsolete(service: WantedService, app: WantedApp, sight: Sight) -> list[Step]
     ]
 
 
-def collect(apps: Iterable[WantedApp], sight: Sight, policy: Policy) -> list[Step]:
+def collect(apps: Sequence[WantedApp], sight: Sight, policy: Policy) -> list[Step]:
     """Steps that remove what nobody needs, as far as room is short."""
     resources = sight.resources
     unneeded = _unneeded(apps, sight, resources)
@@ -136,10 +148,11 @@ def collect(apps: Iterable[WantedApp], sight: Sight, policy: Policy) -> list[Ste
     return steps
 
 
-def _unneeded(apps: Iterable[WantedApp], sight: Sight, resources: Resources) -> list[Image]:
+def _unneeded(apps: Sequence[WantedApp], sight: Sight, resources: Resources) -> list[Image]:
     needed = {service.image for app in apps for service in app.services} | {*sight.world.pulling}
     moving = {_repository(reference) for reference in sight.world.pulling}
-    in_use = resources.images_in_use | {c.image_id for c in sight.containers}
+    kept = {sight.pins.get((a.app_id, s.image, a.release_hash)) for a in apps for s in a.services}
+    in_use = kept | resources.images_in_use | {c.image_id for c in sight.containers}
     age = {p.image_id: p.at_ms for p in sorted(sight.world.pulled, key=lambda p: p.at_ms)}
     return sorted(
         (

@@ -31,6 +31,7 @@ class Prerequisites:
     `first`: steps or a wait that bring its image. `missing_images`: those that services of the app
     are still to be made of. `missing_objects`: networks and volumes that have to be made first;
     `remade_objects`: those that have to go before. `missing_externals`: those of others.
+    `image_id`: what to make it of where the image's tag has moved.
     """
 
     first: Step | Wait | None = None
@@ -38,6 +39,7 @@ class Prerequisites:
     missing_objects: tuple[str, ...] = ()
     remade_objects: tuple[str, ...] = ()
     missing_externals: tuple[str, ...] = ()
+    image_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,9 @@ def _make(maker: Maker, situation: Situation, needs: Prerequisites) -> Step | Wa
     if situation.network_mode is None:
         other = maker.service.shares_network_of
         return maker.wait(WaitReason.DEPENDENCY, f"shares the network of {other}, not there yet")
-    return maker.create(network_mode=situation.network_mode, beside=situation.name_taken)
+    return maker.create(
+        network_mode=situation.network_mode, image_id=needs.image_id, beside=situation.name_taken
+    )
 
 
 def _replace(

@@ -105,23 +105,16 @@ class Sight:
         return self.world.resources
 
     @cached_property
-    def seen_images(self) -> Mapping[str, str]:
-        """Image ids by reference, as seen now or earlier; raises NeedsResources if never."""
+    def seen_image_ids(self) -> frozenset[str]:
+        """The images that are here, as seen now or earlier; raises NeedsResources if never."""
         if self.world.resources is None:
             raise NeedsResources
-        return {
-            reference: image.id
-            for image in sorted(self.world.resources.images, key=lambda image: image.id)
-            for reference in image.references
-        }
+        return frozenset(image.id for image in self.world.resources.images)
 
     def images_of_others(self, app_id: int) -> frozenset[str]:
         """The images that other apps than this one need, by reference."""
         return frozenset(
-            service.image
-            for app in self._apps
-            if app.app_id != app_id
-            for service in app.services
+            service.image for app in self._apps if app.app_id != app_id for service in app.services
         )
 
     def attempt(self, subject: Subject, kind: StepKind) -> Attempt | None:

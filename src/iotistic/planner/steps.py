@@ -65,9 +65,9 @@ class Maker:
             grace_s=GRACE_S if grace_ms is None else grace_ms / 1000,
         )
 
-    def create(self, *, network_mode: str, beside: bool) -> Step:
+    def create(self, *, network_mode: str, image_id: str, beside: bool) -> Step:
         """Make the container, under another name while an older one has it."""
-        request = self.service.request
+        request = replace(self.service.request, image_id=image_id)
         if network_mode:
             request = replace(request, network_mode=network_mode)
         if beside:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from iotistic.engines.protocol import Engine
@@ -47,6 +49,23 @@ async def test_the_image_of_a_container_is_among_the_resources(engine: Engine, u
     (seen,) = await engine.containers()
     images = {image.id: image.references for image in (await engine.resources()).images}
     assert f"docker.io/{SLEEPER}" in images[seen.image_id]
+
+
+async def test_a_container_is_made_of_the_image_of_an_id_whatever_its_tag_means(
+    engine: Engine, uuid: str
+) -> None:
+    first = await engine.create_container(request(uuid))
+    (seen,) = await engine.containers()
+    await engine.remove(first)
+    asked = replace(request(uuid, reference=MISSING), image_id=seen.image_id)
+
+    container_id = await engine.create_container(asked)
+
+    (made,) = await engine.containers()
+    assert made.image_id == seen.image_id
+    look = await engine.inspect(container_id, request(uuid, reference=MISSING))
+    assert look is not None
+    assert str(look.spec.image) == MISSING  # by what name it was meant shows nowhere
 
 
 async def test_all_networks_are_joined_before_the_start(engine: Engine, uuid: str) -> None:

@@ -122,7 +122,7 @@ async def _own_entrypoint(
     spec = request.spec
     if spec.command != () or spec.entrypoint is not None:
         return None
-    path = f"images/{spec.image.canonical}/json"
+    path = f"images/{request.image_id or spec.image.canonical}/json"
     content = await connection.fetch("GET", path, within_s=LIST_S)
     return tuple(decode(content, _Image, what="an image").Config.Entrypoint or ())
 

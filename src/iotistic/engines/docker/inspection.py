@@ -18,6 +18,7 @@ from iotistic.model.image import ImageRef, parse_image
 from iotistic.model.observation import Inspected
 from iotistic.model.service import ServiceSpec
 
+_ID = "sha256:"
 _FIELDS = (process, resources, security, hardware, network, storage)
 
 
@@ -39,9 +40,6 @@ def read_inspected(content: bytes, request: ContainerRequest) -> Inspected:
 
 
 def _image(found: Document, request: ContainerRequest) -> ImageRef:
-    wanted = request.spec.image
-    return (
-        wanted
-        if found.Config.Image == wanted.familiar
-        else parse_image(found.Config.Image, at="Config.Image")
-    )
+    name, wanted = found.Config.Image, request.spec.image
+    # Of an id it says nothing by what name it was meant; which image that is shows in the listing.
+    return wanted if name == wanted.familiar or name.startswith(_ID) else parse_image(name, at="")

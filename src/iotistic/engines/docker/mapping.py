@@ -33,7 +33,7 @@ def create_body(
     """
     spec = request.spec
     return {
-        "Image": spec.image.familiar,
+        "Image": request.image_id or spec.image.familiar,
         "Labels": {**dict(request.labels), **extra_labels},
         **process.write(request, entrypoint if spec.entrypoint is None else spec.entrypoint),
         **network.write(request, api),

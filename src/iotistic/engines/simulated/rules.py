@@ -12,7 +12,11 @@ from iotistic.model.service import RestartName
 def image_for(state: EngineState, request: ContainerRequest) -> SimulatedImage:
     """The image that a container is to be made of; raises Refused."""
     wanted = request.spec.platform
-    image = state.image(request.spec.image.canonical)
+    image = (
+        state.images.get(request.image_id)
+        if request.image_id
+        else state.image(request.spec.image.canonical)
+    )
     if image is None:
         raise Refused(f"no such image: {request.spec.image}", code="image-not-found")
     if wanted and not image.is_for(wanted):
