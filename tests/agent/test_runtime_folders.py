@@ -114,5 +114,5 @@ async def test_locks_are_taken_by_one_at_a_time(folders: RuntimeFolders, tmp_pat
     (lock,) = await folders.locks()
     assert await folders.take(1001) == lock
     assert await folders.take(1001, force=True) is None
-    await folders.overrule(1001)
+    await folders.drop(lock)
     assert await folders.locks() == ()

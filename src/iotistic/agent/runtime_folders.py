@@ -80,10 +80,6 @@ class RuntimeFolders:
         """Apps with a lock file of ours, by whichever life of the agent."""
         return await self._do(self._control.held)
 
-    async def overrule(self, app_id: int) -> None:
-        """Remove the locks of an app's services: a person says that they count no more."""
-        await self._do(lambda: self._control.overrule(app_id))
-
     async def remove_unused(self, keep: Collection[tuple[int, str]]) -> None:
         """Remove what belongs to other services than these (app id, key)."""
         kept = frozenset(keep)

@@ -155,7 +155,7 @@ def test_whatever_has_the_name_is_a_lock_that_says_nothing(host: Host, what: str
     assert host.control.take(1001) is not None
     assert not os.path.lexists(host.lock("2"))
 
-    host.control.overrule(1001)
+    host.control.drop(lock)
 
     assert host.control.locks() == ()
     assert host.control.take(1001) is None

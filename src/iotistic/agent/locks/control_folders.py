@@ -149,13 +149,6 @@ class ControlFolders:
         """Apps in whose folders a lock of ours is, by whichever life of the agent."""
         return frozenset(key[0] for key, folder in self._folders() if _is_ours(folder))
 
-    def overrule(self, app_id: int) -> None:
-        """Remove the locks of an app's services: a person says that they count no more."""
-        for _, folder in self._folders(app_id):
-            if not _is_ours(folder):
-                with contextlib.suppress(OSError):
-                    _remove(folder, UPDATE_LOCK)
-
     def remove_unused(self, keep: Collection[ServiceKey]) -> None:
         """Remove the folders of other services than these."""
         for key, folder in self._folders():

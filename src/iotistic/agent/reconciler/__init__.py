@@ -1,9 +1,16 @@
 """Bringing the device to its target, one safe round at a time.
 
-    state_reconciler   class StateReconciler: look, plan, act, look again
+    state_reconciler   class StateReconciler: the loop; look, plan, act, look again
+    decider            one round's decision: looks as close as need be, makes the plan's notes
+    observer           class Observer: gathers what the planner may know, tidies up
+    keeper             class Keeper: the plan's notes, of releases and locks, in the store
     container_manager  class ContainerManager: does one step with the engine
+    aim                class Aim: the target worked out, and the releases to go back to
     intake             class TargetIntake: the one way for a target into the store
     offer              whether an offered target is taken (pure)
+    folders            what is needed of the host's folders in memory
+    journal            what was done and why, for people; `last_words` of what ended
+    wakes              what wakes the loop
     snapshot           what is known at this moment
 
 The invariant: the target is in the store before anything is done about it, and every round
