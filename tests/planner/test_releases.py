@@ -82,6 +82,23 @@ def test_an_unhealthy_release_is_taken_back_though_it_runs() -> None:
     assert device.said() == {"reject web"}
 
 
+def test_what_a_container_of_another_release_wrote_is_no_answer() -> None:
+    """The secrets it was made with may be known no more, so nothing of it may be shown."""
+    device = Drive(want(service(), verify=VERIFY), *IMAGES)
+    device.settle()
+    device.release(want(service(image="web:2"), verify=VERIFY, version=2))
+    device.until("stop web")
+    later(device, 61)
+    (reject,) = device.plan().steps
+    assert (reject.kind, reject.target) == ("reject", "")
+
+    device = on_the_way()
+    device.change("web", health="unhealthy")
+    later(device, 61, up_s=60)
+    (reject,) = device.plan().steps
+    assert (reject.kind, reject.target) == ("reject", device.container("web").id)
+
+
 def test_a_one_shot_that_fails_is_known_to_be_bad_at_once() -> None:
     device = Drive(want(service(), verify=VERIFY), *IMAGES)
     device.settle()

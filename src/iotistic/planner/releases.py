@@ -85,6 +85,8 @@ class Standing:
 
     `well_in_s` is the time it still has to run on until it counts as well, 0 when it does;
     `failing` says what is not well yet and may become; `failed` what cannot become well.
+    `container_id` is "" when its container is of another release: what that one wrote is no
+    answer, and what of it is secret nobody knows any more.
     """
 
     service: WantedService
@@ -107,7 +109,9 @@ def standing(
 
     `last_failure` is why the step that is planned failed before, if it did.
     """
-    container_id = current.id if current is not None else ""
+    container_id = ""
+    if current is not None and current.spec_hash == service.spec_hash:
+        container_id = current.id
     if isinstance(found, Wait) and found.reason in (WaitReason.ENDED, WaitReason.DEPENDENCY_FAILED):
         return Standing(service=service, container_id=container_id, failed=found.message)
     if found is not None:

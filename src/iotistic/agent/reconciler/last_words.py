@@ -50,13 +50,15 @@ class LastWords:
 
     async def _read(self, app_id: int, container_id: str) -> list[str]:
         lines: list[str] = []
+        # Those of now and of afterwards: another target may be taken up while it is read.
+        secrets = {*self._secrets_of(app_id)}
         output = self._engine.logs(container_id, tail=LINES, follow=False)
         try:
             lines = [line.text async for line in output]
         except IotisticError as error:
             # What it said is a help for people; that it runs again is the job.
             self._log.debug("last output lost", code=error.code, container=container_id)
-        shown = without_secrets(lines, self._secrets_of(app_id))
+        shown = without_secrets(lines, secrets.union(self._secrets_of(app_id)))
         return "\n".join(shown)[-_BYTES:].splitlines()[-LINES:]
 
 
