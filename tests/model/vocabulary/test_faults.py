@@ -251,6 +251,12 @@ def test_a_network_can_only_be_shared_with_the_service_that_has_it() -> None:
         param({"environment": {"TOKEN": ["hunter2"]}}, {}, id="a list for a value"),
         param({"environment": ["hunter2 with blanks"]}, {}, id="a line without a name"),
         param({"environment": "TOKEN=hunter2"}, {}, id="a text for the whole"),
+        param({"labels": {"db.password": ["hunter2"]}}, {}, id="a label that sounds secret"),
+        param(
+            {"logging": {"driver": "x", "options": {"token": {"a": "hunter2"}}}},
+            {},
+            id="an option that sounds secret",
+        ),
         param({}, {"secrets": {"a": "hunter2"}}, id="a text for a secret"),
         param({}, {"secrets": {"a": {"value": ["hunter2"]}}}, id="a list for a secret's value"),
         param({}, {"secrets": ["hunter2"]}, id="a list of secrets"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from iotistic.model.errors import InvalidField
 from iotistic.model.reader import Fields, check_text, join
+from iotistic.model.secret_names import is_secret_name
 from iotistic.model.service import Pairs
 
 ENTRIES_MAX = 1000
@@ -40,7 +41,8 @@ def pairs(
     if isinstance(raw, Mapping):
         for name, value in raw.items():
             path = join(at, str(name))
-            yield str(name), scalar(value, path, secret=secret), path
+            masked = secret or is_secret_name(str(name))
+            yield str(name), scalar(value, path, secret=masked), path
         return
     for n, item in enumerate(raw):
         text = check_text(item, f"{at}[{n}]", secret=secret)
