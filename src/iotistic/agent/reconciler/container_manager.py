@@ -144,7 +144,8 @@ class ContainerManager:
         if seen is not None:
             key = bytes.fromhex(self._store.identity.hash_key.reveal())
             form = normalize.normal_form(seen.spec, service_name=step.service_name, key=key)
-            await self._store.containers.save_born(container_id, normalize.short_hashes(form))
+            born = normalize.short_hashes(form)
+            await self._remember(self._store.containers.save_born(container_id, born))
 
     async def _pull(self, step: Step) -> None:
         if step.image is None:

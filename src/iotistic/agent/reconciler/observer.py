@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 import psutil
@@ -11,7 +11,7 @@ import psutil
 from iotistic.agent.clock import Clock
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler.folders import HostFolders
-from iotistic.agent.store import Store
+from iotistic.agent.store import DatabaseUnavailable, DiskFull, Store
 from iotistic.engines.protocol import Engine
 from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Container, Resources
@@ -199,7 +199,7 @@ class Observer:
             # Made by an agent that did not note how: what it is like now counts as that.
             form = normalize.normal_form(seen.spec, service_name=service.name, key=key)
             born = normalize.short_hashes(form)
-            await self._store.containers.save_born(container.id, born)
+            await self._remember(self._store.containers.save_born(container.id, born))
         self._looks[container.id] = CloseLook(
             compared_with=service.spec_hash,
             differences=normalize.drift(
@@ -215,7 +215,7 @@ class Observer:
         """
         containers = world.containers
         if not world.in_flight:  # or a container would be forgotten that was made since we looked
-            await self._store.containers.forget_born([c.id for c in containers])
+            await self._remember(self._store.containers.forget_born([c.id for c in containers]))
         keep = {(c.app_id, c.service_id) for c in containers}
         keep |= {(s.app_id, s.key) for app in wanted.apps for s in app.services}
         keep |= {(s.app_id, s.key) for app in wanted.good.values() for s in app.services}
@@ -229,7 +229,14 @@ class Observer:
             self._log.warning("left over files stay", code=error.code, error=str(error))
         if wanted.may_remove:
             apps = {app.app_id for app in wanted.apps} | {c.app_id for c in containers}
-            await self._store.forget_apps(apps)
+            await self._remember(self._store.forget_apps(apps))
+
+    async def _remember(self, write: Awaitable[None]) -> None:
+        """Write what the next full look finds again: without room for it, looking goes on."""
+        try:
+            await write
+        except (DiskFull, DatabaseUnavailable) as error:
+            self._log.debug("not remembered", code=error.code)
 
     async def _read_host(self) -> Host:
         try:
