@@ -249,6 +249,16 @@ def test_a_port_that_two_services_publish() -> None:
     assert "port-twice" in codes(runs(OLD, "web"), want)
 
 
+def test_a_range_that_two_services_publish_is_told_once() -> None:
+    ports = ["1-1000:1-1000"]
+    want = app(service("web", ports=ports), service("db", image="db:1", ports=ports))
+    seen = runs(OLD, "web")
+
+    found = [r for r in risks(seen, want, foresee(seen, want, Policy())) if r.code == "port-twice"]
+
+    assert ["and 999 more are published" in risk.message for risk in found] == [True]
+
+
 def test_the_same_port_on_two_addresses_is_no_clash() -> None:
     want = app(
         service("web", ports=["127.0.0.1:8080:80"]),

@@ -17,6 +17,7 @@ from iotistic.agent.api.replies import json_reply
 from iotistic.agent.api.requests import query_integer, read_object
 from iotistic.agent.api.rooms import Rooms
 from iotistic.agent.api.rows import find_app_called, find_service
+from iotistic.agent.host.daemon_thread import in_daemon_thread
 from iotistic.agent.reconciler import offer
 from iotistic.agent.store.records import JournalEntry, StoredTarget
 from iotistic.model.errors import (
@@ -127,8 +128,8 @@ class PlanRoutes:
         refusal: IotisticError | None = None
         warnings: tuple[str, ...] = ()
         if document:
-            asked_for = await asyncio.to_thread(asked_target, document, held)
-            target = await asyncio.to_thread(parse_target, asked_for)
+            asked_for = await in_daemon_thread(lambda: asked_target(document, held))
+            target = await in_daemon_thread(lambda: parse_target(asked_for))
             version, refusal, warnings = target.version, _refusal(held, target), target.warnings
             world, wanted, foreseen = await rooms.reconciler.foresee(asked_for)
         else:
@@ -148,7 +149,7 @@ class PlanRoutes:
             refusal=refusal,
             warnings=warnings,
         )
-        return await asyncio.to_thread(lambda: what_if_json(asked, facts, took(entries)))
+        return await in_daemon_thread(lambda: what_if_json(asked, facts, took(entries)))
 
 
 def _refusal(held: StoredTarget | None, target: TargetState) -> IotisticError | None:

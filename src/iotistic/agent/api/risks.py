@@ -15,6 +15,8 @@ from iotistic.planner.wanted import Wanted, WantedApp, WantedService
 from iotistic.planner.world import LockOwner, StepKind, World
 
 _NAMED_MAX = 5
+_Port = tuple[int, str]
+"""A port of the host, and its protocol."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,30 +161,38 @@ def _listed(services: Iterable[WantedService]) -> str:
 
 
 def _ports_twice(wanted: Wanted) -> Iterator[Risk]:
-    holders: dict[tuple[int, str], WantedService] = {}
+    holders: dict[_Port, tuple[WantedService, set[str]]] = {}
     for app in wanted.apps:
         for service in app.services:
-            for port in service.target.spec.ports:
-                if port.host is None:
-                    continue
-                first = holders.setdefault((port.host, port.protocol), service)
-                if first is not service and _meet(first, service, port.host, port.protocol):
-                    yield Risk(
-                        code="port-twice",
-                        app_id=app.app_id,
-                        service_name=service.name,
-                        message=f"port {port.host}/{port.protocol} is published by"
-                        f" {first.app_id}/{first.name} as well",
-                        remedy="publish another port, or on another address",
-                    )
+            met: dict[tuple[int, str], list[_Port]] = {}
+            for port, here in _published(service.target.spec).items():
+                first, there = holders.setdefault(port, (service, here))
+                if first is not service and _meet(here, there):
+                    met.setdefault((first.app_id, first.name), []).append(port)
+            for (app_id, name), ports in met.items():
+                # A range is told once, and not port by port.
+                more = f" and {len(ports) - 1} more" if len(ports) > 1 else ""
+                verb = "are" if more else "is"
+                yield Risk(
+                    code="port-twice",
+                    app_id=app.app_id,
+                    service_name=service.name,
+                    message=f"port {ports[0][0]}/{ports[0][1]}{more} {verb} published by"
+                    f" {app_id}/{name} as well",
+                    remedy="publish another port, or on another address",
+                )
 
 
-def _meet(one: WantedService, other: WantedService, host: int, protocol: str) -> bool:
-    def addresses(service: WantedService) -> set[str]:
-        ports = service.target.spec.ports
-        return {p.host_ip for p in ports if (p.host, p.protocol) == (host, protocol)}
+def _published(spec: ServiceSpec) -> dict[_Port, set[str]]:
+    """The ports of the host that a service publishes, and on which addresses."""
+    found: dict[_Port, set[str]] = {}
+    for port in spec.ports:
+        if port.host is not None:
+            found.setdefault((port.host, port.protocol), set()).add(port.host_ip)
+    return found
 
-    here, there = addresses(one), addresses(other)
+
+def _meet(here: set[str], there: set[str]) -> bool:
     return bool(here & there) or any(_is_everywhere(address) for address in here | there)
 
 

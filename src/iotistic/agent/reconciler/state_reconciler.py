@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from iotistic.agent.clock import Clock, sleep_unless
+from iotistic.agent.host.daemon_thread import in_daemon_thread
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler.aim import Aim
 from iotistic.agent.reconciler.container_manager import ContainerManager
@@ -234,16 +235,16 @@ class StateReconciler:
         """
         wanted = self._aim.wanted
         if document is not None:
-            target = await asyncio.to_thread(parse_target, document)
-            wanted = await asyncio.to_thread(self._aim.work_out, target)
+            target = await in_daemon_thread(lambda: parse_target(document))
+            wanted = await in_daemon_thread(lambda: self._aim.work_out(target))
             wanted = replace(wanted, good=self._aim.wanted.good)
         world = await self._observer.look(
             full=True, in_flight=frozenset(), attempts=(), wanted=self._aim.in_force
         )
-        decided = await asyncio.to_thread(plan, world, wanted, self._policy)
+        decided = await in_daemon_thread(lambda: plan(world, wanted, self._policy))
         if decided.needs_inspection:
             world = await self._observer.inspect(decided.needs_inspection, world, wanted)
-        return world, wanted, await asyncio.to_thread(lambda: foresee(world, wanted, self._policy))
+        return world, wanted, await in_daemon_thread(lambda: foresee(world, wanted, self._policy))
 
     async def run(self) -> None:
         """Reconcile until cancelled. May be cancelled or killed at any `await`."""
