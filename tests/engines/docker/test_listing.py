@@ -123,6 +123,11 @@ def test_an_odd_entry_costs_only_itself(
     assert "s3cret" not in caplog.text
 
 
+@pytest.mark.parametrize("created", [1e308, 10**30, -1, -1e308])
+def test_a_time_that_is_none_is_no_time(created: float) -> None:
+    assert [seen.created_s for seen in read_containers(content(entry(Created=created)))] == [0.0]
+
+
 def test_an_entry_that_is_no_object_costs_only_itself() -> None:
     assert [seen.id for seen in read_containers(content(None, [], "x", entry()))] == ["c1"]
 

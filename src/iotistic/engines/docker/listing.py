@@ -44,6 +44,7 @@ _UP_FOR = re.compile(
     r"Up (?:(?P<count>[0-9]{1,6})|About an?) (?P<unit>second|minute|hour|day|week|month|year)"
 )
 _HOUR_S = 3600
+_TIME_MAX_S = 253_402_300_799  # the end of the year 9999
 _UNITS_S = {
     "second": 1,
     "minute": 60,
@@ -159,6 +160,11 @@ def _app_id(labels: Mapping[str, str]) -> int:
     return int(text)
 
 
+def _when(seconds: float) -> float:
+    # Beyond that no clock can say what it means, nor can it be told in milliseconds.
+    return seconds if 0 <= seconds <= _TIME_MAX_S else 0.0
+
+
 def _container(entry: _Container) -> Container:
     labels = entry.Labels
     state = _STATES[entry.State]
@@ -181,7 +187,7 @@ def _container(entry: _Container) -> Container:
         networks=tuple(settings.Networks) if settings and settings.Networks else (),
         exit_code=int(exit_code[1]) if exit_code else None,
         health=health[1] if health else None,
-        created_s=entry.Created,
+        created_s=_when(entry.Created),
         network_mode=entry.HostConfig.NetworkMode if entry.HostConfig else "",
         up_s=up_s(status) if state in _UP else 0.0,
     )
@@ -211,7 +217,7 @@ def _image(entry: _Image) -> Image:
         id=entry.Id,
         references=tuple(references),
         size_bytes=entry.Size,
-        created_s=entry.Created,
+        created_s=_when(entry.Created),
     )
 
 
