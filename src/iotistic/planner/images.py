@@ -9,6 +9,7 @@ longest unneeded first.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from iotistic.model.observation import Image, Resources
 from iotistic.model.release import StrategyKind
@@ -87,7 +88,7 @@ def first_for(service: WantedService, app: WantedApp, sight: Sight) -> Step:
     if app.strategy.kind is StrategyKind.DELETE_THEN_DOWNLOAD and service.image not in sight.images:
         old = obsolete(service, app, sight)
         if old:
-            return old[0]
+            return replace(old[0], service_name=service.name, owner=_owner(service))
     return pull(service, app, sight)
 
 
@@ -104,8 +105,12 @@ def pull(service: WantedService, app: WantedApp, sight: Sight) -> Step:
         image=image,
         platform=service.target.spec.platform or "",
         release_hash=app.release_hash,
-        owner=Subject(app_id=app.app_id, kind="service", name=service.key),
+        owner=_owner(service),
     )
+
+
+def _owner(service: WantedService) -> Subject:
+    return Subject(app_id=service.app_id, kind="service", name=service.key)
 
 
 def obsolete(service: WantedService, app: WantedApp, sight: Sight) -> list[Step]:

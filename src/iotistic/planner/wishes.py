@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from iotistic.model.words import RunState
-from iotistic.planner import order, pairing, releases
+from iotistic.planner import order, releases
+from iotistic.planner.compare import is_made_for
 from iotistic.planner.sight import Sight
 from iotistic.planner.wanted import NOTHING_WANTED, Wanted
 from iotistic.planner.world import Completed, Intent, IntentKind, World
@@ -63,8 +64,12 @@ def completed(world: World, wanted: Wanted) -> frozenset[Completed]:
             one = Completed(
                 app_id=service.app_id, service_id=service.key, spec_hash=service.spec_hash
             )
-            found = pairing.pair(service, sight.of_service(service), app.strategy)
-            current = found.current if found.is_wanted_one else None
-            if one in world.completed or (current and order.is_done(service, current)):
+            # What another version of the agent made was perhaps made for something else, and that
+            # it ended well says nothing of what is wanted now.
+            is_done = any(
+                is_made_for(service, container) and order.is_done(service, container)
+                for container in sight.of_service(service)
+            )
+            if is_done or one in world.completed:
                 kept.add(one)
     return frozenset(kept)
