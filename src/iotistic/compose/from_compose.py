@@ -61,6 +61,12 @@ def own_app_id(document: object) -> int | None:
     return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
+def app_id_of(name: str | None, apps: Mapping[str, Any]) -> int:
+    """The id that the app of that name has among `apps` (by id), else a free one."""
+    same = (int(app_id) for app_id, app in apps.items() if name and app.get("appName") == name)
+    return next(same, max((int(app_id) for app_id in apps), default=APP_ID_DEFAULT - 1) + 1)
+
+
 def own_name(document: object) -> str | None:
     """The name that a compose document gives itself."""
     found = document.get("name") if isinstance(document, Mapping) else None

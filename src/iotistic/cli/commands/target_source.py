@@ -11,8 +11,8 @@ from iotistic.cli.failure import ExitCode, Failure
 from iotistic.cli.http_client import unknown_form
 from iotistic.cli.session import Session
 from iotistic.compose import (
-    APP_ID_DEFAULT,
     YamlDocument,
+    app_id_of,
     from_compose,
     is_compose,
     own_app_id,
@@ -52,7 +52,7 @@ def question(
     held = _held_apps(session)
     document = gathered.document
     name = own_name(document) or name_for(document, file)
-    chosen = app_id or own_app_id(document) or _id_of(name, held)
+    chosen = app_id or own_app_id(document) or app_id_of(name, held)
     before = held.get(str(chosen), {})
     with faults_of(file, found):
         app = from_compose(
@@ -78,8 +78,3 @@ def _held_apps(session: Session) -> Mapping[str, Any]:
     if not isinstance(apps, Mapping):
         raise unknown_form()
     return apps
-
-
-def _id_of(name: str | None, apps: Mapping[str, Any]) -> int:
-    same = (int(key) for key, app in apps.items() if name and app.get("appName") == name)
-    return next(same, max((int(key) for key in apps), default=APP_ID_DEFAULT - 1) + 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 from iotistic.cloud.targets.draft import COMMENT_LENGTH_MAX, Content, parse_draft
 from iotistic.compose import (
-    APP_ID_DEFAULT,
+    app_id_of,
     from_compose,
     own_app_id,
     own_name,
@@ -45,7 +45,7 @@ class ComposeChange:
         """The target with that app in it. Raises InvalidField with the path in the file."""
         apps: Mapping[str, Any] = before["apps"]
         name = self.app_name or own_name(self.document)
-        app_id = self.app_id or own_app_id(self.document) or _id_of(name, apps)
+        app_id = self.app_id or own_app_id(self.document) or app_id_of(name, apps)
         held = apps.get(str(app_id), {})
         found = from_compose(
             self.document,
@@ -61,12 +61,6 @@ class ComposeChange:
             warnings=(*self.warnings, *found.warnings, *others),
             app_id=app_id,
         )
-
-
-def _id_of(name: str | None, apps: Mapping[str, Any]) -> int:
-    same = (int(app_id) for app_id, app in apps.items() if name and app["appName"] == name)
-    free = max((int(app_id) for app_id in apps), default=APP_ID_DEFAULT - 1) + 1
-    return next(same, free)
 
 
 def parse_compose_change(raw: Mapping[str, Any], dialect: Dialect) -> ComposeChange:
