@@ -8,7 +8,9 @@ from typing import Any
 
 from iotistic.engines.protocol import EngineEvent
 from iotistic.engines.simulated import SimulatedEngine
+from iotistic.model.container import ContainerRequest
 from iotistic.model.errors import EngineUnavailable
+from iotistic.model.observation import Inspected
 from tests.agent.fast_clock import FastClock
 from tests.agent.reconciler.device import Device, device_uuid, running_device, service, target
 
@@ -65,3 +67,32 @@ async def test_what_happened_while_nobody_listened_is_seen_when_somebody_does(
         through.hears = True
 
         assert await changed_and_taken_back(device, engine) == ["cpu_shares"]
+
+
+class ShortSighted:
+    """The engine as an agent sees it whose close looks fail `blind` times."""
+
+    def __init__(self, engine: SimulatedEngine) -> None:
+        self._engine = engine
+        self.blind = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    async def inspect(self, container_id: str, request: ContainerRequest) -> Inspected | None:
+        if self.blind:
+            self.blind -= 1
+            raise EngineUnavailable("busy")
+        return await self._engine.inspect(container_id, request)
+
+
+async def test_a_close_look_that_failed_is_taken_again(tmp_path: Path) -> None:
+    engine = SimulatedEngine(await device_uuid(tmp_path), FastClock())
+    through: Any = ShortSighted(engine)
+    async with running_device(tmp_path, engine, through=through) as device:
+        await device.offer(target(service("web", cpu_shares=256)))
+        await device.settled()
+        through.blind = 3
+
+        assert await changed_and_taken_back(device, engine) == ["cpu_shares"]
+        assert through.blind == 0

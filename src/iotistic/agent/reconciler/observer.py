@@ -72,18 +72,18 @@ class Observer:
         self._resources: Resources | None = None
         self._host = Host()
         self._looks: dict[str, CloseLook] = {}
-        self._to_inspect: set[str] | None = None  # None: everything that is there
+        self._to_inspect: set[str] = set()
+        self._inspect_all = True
         self.full_look_at_s = 0.0
 
     def inspect_soon(self, container_id: str) -> None:
         """Somebody changed a container: it is compared anew."""
         self._looks.pop(container_id, None)
-        if self._to_inspect is not None:
-            self._to_inspect.add(container_id)
+        self._to_inspect.add(container_id)
 
     def inspect_all_soon(self) -> None:
         """Nobody has listened to what was done to containers: all of them are compared anew."""
-        self._to_inspect = None
+        self._inspect_all = True
 
     async def look(
         self,
@@ -170,8 +170,8 @@ class Observer:
             del self._looks[gone]
         if not wanted.apps:
             return
-        if self._to_inspect is None:
-            self._to_inspect = set(here)
+        if self._inspect_all:
+            self._inspect_all, self._to_inspect = False, set(here)
         services = _services(wanted)
         self._to_inspect &= here.keys()
         due = [
@@ -181,18 +181,21 @@ class Observer:
             and is_made_for(service, here[container_id])
         ]
         for container, service in due[:CLOSE_LOOKS_A_ROUND]:
+            # Before the look: who changes it meanwhile puts it in again.
             self._to_inspect.discard(container.id)
-            await self._look_closely(container, service)
+            if not await self._look_closely(container, service):
+                self.inspect_soon(container.id)
 
-    async def _look_closely(self, container: Container, service: WantedService) -> None:
+    async def _look_closely(self, container: Container, service: WantedService) -> bool:
+        """Compare it; whether that could be done."""
         try:
             seen = await self._engine.inspect(container.id, service.request)
         except IotisticError as error:
             # The hash on its label still says whether it is the one that is wanted.
             self._log.debug("close look failed", container=container.id, code=error.code)
-            return
+            return False
         if seen is None:
-            return
+            return True
         key = bytes.fromhex(self._store.identity.hash_key.reveal())
         born = (await self._store.containers.born()).get(container.id)
         if born is None and not speaks_another_version(container):
@@ -206,6 +209,7 @@ class Observer:
                 service.target.spec, seen.spec, service_name=service.name, key=key, born=born
             ),
         )
+        return True
 
     async def tidy(self, world: World, wanted: Wanted) -> None:
         """Forget and remove what is left of things that are not there any more.
