@@ -12,10 +12,11 @@ from iotistic.model.observation import Container, Resources
 from iotistic.model.words import WaitReason
 from iotistic.planner import attempts
 from iotistic.planner.foresight import after
-from iotistic.planner.plan import completed, fulfilled, plan
+from iotistic.planner.plan import plan
 from iotistic.planner.policy import Policy
 from iotistic.planner.step import Plan, Step
 from iotistic.planner.wanted import Wanted, WantedApp
+from iotistic.planner.wishes import completed, fulfilled
 from iotistic.planner.world import (
     Attempt,
     CloseLook,

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from iotistic.model.words import Verdict, WaitReason
-from iotistic.planner.plan import fulfilled, plan
+from iotistic.planner.plan import plan
 from iotistic.planner.step import Step, Wait
 from iotistic.planner.wanted import NOTHING_WANTED
+from iotistic.planner.wishes import fulfilled
 from iotistic.planner.world import Attempt, Intent, IntentKind, StepKind, World
 from tests.planner.builders import container, of, resources, service, target, wanted, world
 from tests.planner.worlds import steady

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from iotistic.planner.plan import completed
+from iotistic.planner.wishes import completed
 from iotistic.planner.world import CloseLook, Difference
 from tests.planner.builders import service
 from tests.planner.drive import Drive, want

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from iotistic.model.naming import LABEL_CONFIG_HASH, LABEL_SPEC_FIELDS
 from iotistic.model.observation import Container, Image, Network, Resources, Volume
 from iotistic.model.words import ContainerState, WaitReason
-from iotistic.planner.plan import completed, fulfilled, plan
+from iotistic.planner.plan import plan
 from iotistic.planner.policy import Policy
 from iotistic.planner.step import Plan, Step
 from iotistic.planner.wanted import Wanted, WantedApp
+from iotistic.planner.wishes import completed, fulfilled
 from iotistic.planner.world import (
     Candidate,
     GoodRelease,

@@ -27,10 +27,7 @@ from iotistic.planner.sight import NeedsResources, Sight
 from iotistic.planner.step import Plan, Step, Wait
 from iotistic.planner.verdict import verdict_of
 from iotistic.planner.wanted import Wanted
-from iotistic.planner.wishes import completed, fulfilled
 from iotistic.planner.world import IntentKind, LockOwner, StepKind, World
-
-__all__ = ["completed", "fulfilled", "plan"]
 
 _NO_POLICY = Policy()
 _ORDER = {kind: rank for rank, kind in enumerate(StepKind)}

@@ -8,9 +8,9 @@ from typing import Any
 from iotistic.model.image import parse_image
 from iotistic.model.observation import Image, Volume
 from iotistic.planner.images import subject_of
-from iotistic.planner.plan import completed, fulfilled
 from iotistic.planner.policy import Policy
 from iotistic.planner.wanted import NOTHING_WANTED
+from iotistic.planner.wishes import completed, fulfilled
 from iotistic.planner.world import (
     Completed,
     Host,

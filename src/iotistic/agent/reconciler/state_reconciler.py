@@ -34,10 +34,12 @@ from iotistic.model.target import parse_target
 from iotistic.model.words import LogComponent
 from iotistic.planner import attempts
 from iotistic.planner.foresight import Foreseen, foresee
-from iotistic.planner.plan import completed, fulfilled, plan
+from iotistic.planner.plan import plan
 from iotistic.planner.policy import Policy
+from iotistic.planner.releases import aimed
 from iotistic.planner.step import Plan, Step
 from iotistic.planner.wanted import Wanted
+from iotistic.planner.wishes import completed, fulfilled
 from iotistic.planner.world import Attempt, Intent, StepKind, Subject, World
 
 ROUND_SPACING_S = 0.05
@@ -243,7 +245,8 @@ class StateReconciler:
         )
         decided = await in_daemon_thread(lambda: plan(world, wanted, self._policy))
         if decided.needs_inspection:
-            world = await self._observer.inspect(decided.needs_inspection, world, wanted)
+            in_force = aimed(wanted, world.releases)
+            world = await self._observer.inspect(decided.needs_inspection, world, in_force)
         return world, wanted, await in_daemon_thread(lambda: foresee(world, wanted, self._policy))
 
     async def run(self) -> None:
