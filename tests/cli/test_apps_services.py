@@ -116,6 +116,8 @@ def test_a_name_cannot_leave_its_place_in_the_path(iotctl: Iotctl, agent: Script
             "/v1/apps/1001/stop",
             {"serviceName": "web", "until": "forever"},
         ),
+        (["apps", "stop", "shop"], "/v1/apps/shop/stop", {"until": "release"}),
+        (["apps", "start", "a/b"], "/v1/apps/a%2Fb/start", {}),
         (["apps", "restart", "1001"], "/v1/apps/1001/restart", {}),
         (["apps", "purge", "1001", "--yes"], "/v1/apps/1001/purge", {}),
         (["services", "start", "web"], "/v1/services/web/start", {}),

@@ -169,7 +169,6 @@ def test_an_error_cannot_command_the_terminal(iotctl: Iotctl, agent: Script) -> 
         ["nope"],
         ["apps", "nope"],
         ["apps", "stop"],
-        ["apps", "stop", "x"],
         ["apps", "stop", "1", "--until", "tomorrow"],
         ["status", "--timeout", "0"],
         ["services", "logs", "web", "--tail", "many"],

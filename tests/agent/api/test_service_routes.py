@@ -97,6 +97,15 @@ async def test_unknown_ones_are_told_as_such(api: Served) -> None:
     assert (await api.unix.get("/v1/apps/9"))[1]["code"] == "app-not-found"
     assert (await api.unix.get("/v1/services?appId=9"))[1]["code"] == "app-not-found"
     assert (await api.unix.post("/v1/apps/9/purge"))[1]["code"] == "app-not-found"
+    assert (await api.unix.post("/v1/apps/nobody/stop"))[1]["code"] == "app-not-found"
+
+
+async def test_an_app_is_named_by_its_id_or_its_name(api: Served) -> None:
+    await api.box.given_target(target(service("web", "1")))
+    name = (await api.unix.ok(f"/v1/apps/{SHOP}"))["appName"]
+
+    assert (await api.unix.ok(f"/v1/apps/{name}"))["appId"] == SHOP
+    assert (await api.unix.post(f"/v1/apps/{name}/stop"))[1]["appId"] == SHOP
 
 
 async def container_of(api: Served, name: str) -> Any:

@@ -215,7 +215,7 @@ class Ambiguous(Conflict):
     def __init__(self, word: str, candidates: Sequence[ServiceRow]) -> None:
         super().__init__(
             f"{len(candidates)} services are called {word[:64]!r}",
-            remedy="name the app as well, or use {serviceName}-{serviceId}",
+            remedy="say of which app (iotctl: --app ID), or use the name of its container",
         )
         self.candidates = tuple(candidates)
 

@@ -25,6 +25,7 @@ from iotistic.agent.api.rows import (
     Facts,
     ServiceRow,
     find_app,
+    find_app_called,
     find_service,
 )
 from iotistic.agent.api.streams import Streams
@@ -59,8 +60,8 @@ class ServiceRoutes:
         acts = "|".join(act for act in Act if act is not Act.PURGE)
         return [
             web.get("/v1/apps", self.apps),
-            web.get("/v1/apps/{app_id}", self.app),
-            web.post(f"/v1/apps/{{app_id}}/{{act:{'|'.join(Act)}}}", self.act_on_app),
+            web.get("/v1/apps/{app}", self.app),
+            web.post(f"/v1/apps/{{app}}/{{act:{'|'.join(Act)}}}", self.act_on_app),
             web.get("/v1/services", self.services),
             web.get("/v1/services/{service}", self.service),
             web.get("/v1/services/{service}/logs", self.logs),
@@ -77,7 +78,7 @@ class ServiceRoutes:
     async def app(self, request: web.Request) -> web.Response:
         """One app."""
         facts = self._rooms.facts()
-        return json_reply(app_json(find_app(facts.apps, _app_id(request)), facts))
+        return json_reply(app_json(find_app(facts.apps, _app_id(request, facts)), facts))
 
     async def services(self, request: web.Request) -> web.Response:
         """All services, or those of one app."""
@@ -133,7 +134,7 @@ class ServiceRoutes:
         """Start, stop, restart or purge an app, or one service of it."""
         fields = await read_fields(request)
         act = Act(request.match_info["act"])
-        app_id = _app_id(request)
+        app_id = _app_id(request, self._rooms.facts())
         if act is Act.PURGE:
             if fields.raw("serviceName") is not None:
                 raise InvalidField("serviceName", expected="nothing: a purge is of a whole app")
@@ -236,8 +237,12 @@ class ServiceRoutes:
         return find_service(self._rows(request, facts), request.match_info["service"])
 
 
-def _app_id(request: web.Request) -> int:
-    return parse_integer(request.match_info["app_id"], "appId", low=1)
+def _app_id(request: web.Request, facts: Facts) -> int:
+    """The id that the path has, or that of the app which it names."""
+    word = request.match_info["app"]
+    if word[:1].isalpha() or any(app.app_name == word for app in facts.apps):
+        return find_app_called(facts.apps, word).app_id
+    return parse_integer(word, "appId", low=1)
 
 
 def _body_app_id(fields: Fields) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -15,14 +16,17 @@ from iotistic.cli.lazy import Group
 from iotistic.cli.output import Output
 from iotistic.cli.session import Session
 
-_APP_ID = click.IntRange(min=1, max=2**53 - 1)
+_app = click.argument("app")
 _no_wait = click.option("--no-wait", is_flag=True, help="Do not wait until it is done.")
 _service = click.option("--service", metavar="NAME", help="Only this service of the app.")
 
 
 @click.group(cls=Group)
 def apps() -> None:
-    """The apps of this device."""
+    """The apps of this device.
+
+    An APP is named by its id or its name.
+    """
 
 
 @apps.command("list")
@@ -42,11 +46,11 @@ def list_(session: Session) -> None:
 
 
 @apps.command()
-@click.argument("app_id", type=_APP_ID)
+@_app
 @click.pass_obj
-def info(session: Session, app_id: int) -> None:
+def info(session: Session, app: str) -> None:
     """One app and its services."""
-    reply = session.device.json("GET", f"/v1/apps/{app_id}")
+    reply = session.device.json("GET", _path(app))
     session.out.show(reply, lambda found: _show_app(session.out, found))
 
 
@@ -67,20 +71,18 @@ def _show_app(out: Output, found: dict[str, Any]) -> None:
 
 
 @apps.command()
-@click.argument("app_id", type=_APP_ID)
+@_app
 @_service
 @_no_wait
 @by_force
 @click.pass_obj
-def start(
-    session: Session, app_id: int, service: str | None, no_wait: bool, force: bool
-) -> ExitCode:
+def start(session: Session, app: str, service: str | None, no_wait: bool, force: bool) -> ExitCode:
     """Start an app again that was stopped by hand."""
-    return act(session, f"/v1/apps/{app_id}/start", _body(service), wait=not no_wait, force=force)
+    return act(session, _path(app, "start"), _body(service), wait=not no_wait, force=force)
 
 
 @apps.command()
-@click.argument("app_id", type=_APP_ID)
+@_app
 @_service
 @click.option(
     "--until",
@@ -93,42 +95,46 @@ def start(
 @by_force
 @click.pass_obj
 def stop(
-    session: Session, app_id: int, service: str | None, until: str, no_wait: bool, force: bool
+    session: Session, app: str, service: str | None, until: str, no_wait: bool, force: bool
 ) -> ExitCode:
     """Stop an app, and keep it stopped."""
     body = {**_body(service), "until": until}
-    return act(session, f"/v1/apps/{app_id}/stop", body, wait=not no_wait, force=force)
+    return act(session, _path(app, "stop"), body, wait=not no_wait, force=force)
 
 
 @apps.command()
-@click.argument("app_id", type=_APP_ID)
+@_app
 @_service
 @_no_wait
 @by_force
 @click.pass_obj
 def restart(
-    session: Session, app_id: int, service: str | None, no_wait: bool, force: bool
+    session: Session, app: str, service: str | None, no_wait: bool, force: bool
 ) -> ExitCode:
     """Restart an app now, whatever backoff it is in."""
-    return act(session, f"/v1/apps/{app_id}/restart", _body(service), wait=not no_wait, force=force)
+    return act(session, _path(app, "restart"), _body(service), wait=not no_wait, force=force)
 
 
 @apps.command()
-@click.argument("app_id", type=_APP_ID)
+@_app
 @_no_wait
 @by_force
 @click.pass_obj
-def purge(session: Session, app_id: int, no_wait: bool, force: bool) -> ExitCode:
+def purge(session: Session, app: str, no_wait: bool, force: bool) -> ExitCode:
     """Remove an app's containers and volumes, and make them anew.
 
     The data in its volumes is lost. Asks first.
     """
-    session.confirm(f"All data in the volumes of app {app_id} will be lost. Purge it?")
-    return act(session, f"/v1/apps/{app_id}/purge", {}, wait=not no_wait, force=force)
+    session.confirm(f"All data in the volumes of app {app} will be lost. Purge it?")
+    return act(session, _path(app, "purge"), {}, wait=not no_wait, force=force)
 
 
 for command in (retry, lock, unlock, locks):
     apps.add_command(command)
+
+
+def _path(app: str, act: str | None = None) -> str:
+    return f"/v1/apps/{quote(app, safe='')}" + (f"/{act}" if act else "")
 
 
 def _body(service: str | None) -> dict[str, Any]:
