@@ -85,7 +85,8 @@ def test_everything_has_its_line() -> None:
     [
         pytest.param("a: 1\nb:\n  c: 1\n  c: 2", "b.c: .* line 3.* line 4", id="a name twice"),
         pytest.param("a: [1\nb: 2", "line [23], column", id="not closed"),
-        pytest.param("a:\n\tb: 1", "line 2", id="a tab"),
+        pytest.param("a:\n\tb: 1", "line 2.*spaces to indent with, found 'a tab'", id="a tab"),
+        pytest.param("a:\n  b: 1\n\tc: 2", "line 3.*a tab", id="a tab after spaces"),
         pytest.param("a: &x [*x]", "line 1: .*no alias in itself", id="an alias in itself"),
         pytest.param("a: *x", "line 1", id="an alias of nothing"),
         pytest.param("a: !!python/object:os.system x", "line 1: .*tag", id="a tag of a language"),

@@ -153,6 +153,15 @@ def test_unknown_fields_are_named_and_ignored() -> None:
     )
 
 
+def test_a_misspelled_field_is_told_with_what_was_meant() -> None:
+    raw = config(enviroment={"A": "1"})
+    told = "apps.1001.services[0].config.enviroment: unknown field, ignored (environment?)"
+    assert parse_target(raw).warnings == (told,)
+    with pytest.raises(InvalidField) as caught:
+        parse_target({**raw, "strict": True})
+    assert caught.value.remedy == "correct its name (environment?), or remove it"
+
+
 @pytest.mark.parametrize("no", [False, "no", ""])
 def test_restart_no_means_no_however_yaml_reads_it(no: Any) -> None:
     spec = parse_target(config(restart=no)).apps[0].services[0].spec

@@ -63,10 +63,18 @@ def read_yaml(text: str, *, bytes_max: int = YAML_BYTES_MAX) -> YamlDocument:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the document"
+        if mark and _at(text, mark) == "\t":
+            raise InvalidField(where, expected="spaces to indent with", found="a tab") from error
         problem = ", ".join(part for part in (error.context, error.problem) if part)
         raise InvalidField(where, expected="YAML", found=problem) from error
     except yaml.YAMLError as error:
         raise InvalidField("the document", expected="YAML in UTF-8", secret=True) from error
+
+
+def _at(text: str, mark: yaml.Mark) -> str:
+    """The character that the mark points at."""
+    lines = text.splitlines()
+    return lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
 
 
 def resolved(text: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ ITEMS_MAX = 10_000
 WARNINGS_MAX = 200
 EXTENSION = "x-"
 """Fields whose name starts with it are their writer's own; nobody looks at them."""
+_ALIKE = 0.82
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
@@ -240,14 +242,22 @@ class Fields:
         for name in sorted(str(name) for name in self._value if name not in self._asked):
             if name.startswith(EXTENSION):
                 continue
+            meant = self._meant_by(name)
             if self.strict:
                 raise InvalidField(
                     self.path(name),
                     expected="a field of the reference",
                     found="an unknown one",
-                    remedy="correct its name, or remove it",
+                    remedy=f"correct its name{meant}, or remove it",
                 )
-            self.warn(self.path(name), "unknown field, ignored")
+            self.warn(self.path(name), f"unknown field, ignored{meant}")
+
+    def _meant_by(self, name: str) -> str:
+        """The field that somebody misspelled, perhaps, for the end of a message."""
+        if len(self.warnings) >= WARNINGS_MAX:  # nobody reads it, and it is not for nothing
+            return ""
+        alike = get_close_matches(name[:64], self._asked, n=1, cutoff=_ALIKE)
+        return f" ({alike[0]}?)" if alike else ""
 
 
 def join(at: str, name: str) -> str:
