@@ -144,13 +144,13 @@ def _show_service(out: Output, service: dict[str, Any], found: dict[str, Any], n
         pairs.append(("by hand", f"stopped {when}, until {override['until']}"))
     if service["next"] and service["next"] != "wait":
         pairs.append(("next", Cell(f"{service['next']}: {service['why']}", Style.CAUTION)))
-    elif not service["settled"]:
+    waits = [wait for wait in found["waits"] if wait["serviceId"] == service["serviceId"]]
+    if service["failures"]:  # they say it, and when it is tried again
+        waits = [wait for wait in waits if wait["reason"] != "backoff"]
+    said = bool(waits or service["failures"])
+    if not service["settled"] and not said and service["next"] in (None, "wait"):
         pairs.append(("why", service["why"]))
-    pairs += [
-        ("waits", _wait(wait))
-        for wait in found["waits"]
-        if wait["serviceId"] == service["serviceId"]
-    ]
+    pairs += [("waits", _wait(wait)) for wait in waits]
     pairs += [
         ("differs", f"{d['field']}: wanted {d['wanted']}, found {d['found']}")
         for d in service["differences"]

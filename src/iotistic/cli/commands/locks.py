@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -123,7 +124,7 @@ def show_locks(out: Output, found: list[dict[str, Any]], now_ms: int) -> None:
 
 def _remaining(lock: dict[str, Any]) -> str:
     left_ms = lock["remainingMs"]
-    return "no set time" if left_ms is None else span(left_ms / 1000)
+    return "no set time" if left_ms is None else span(ceil(left_ms / 1000))
 
 
 def _said_by(lock: dict[str, Any]) -> str:

@@ -79,6 +79,8 @@ def _show(out: Output, found: dict[str, Any]) -> None:
     version = found["targetVersion"]
     target = "" if version is None else f" with target version {version}"
     ended = "" if found["askAgainInMs"] is None else f" Looks again {_when(found['askAgainInMs'])}."
+    if any(wait["reason"] == "step-in-flight" for wait in found["waits"]):
+        ended = " Looks again when the step is done."
     out.line(f"{settled} of {len(services)} services settled{target}.{ended}")
     unsettled = [app["appId"] for app in found["apps"] if app["verdict"] != "settled"]
     if unsettled:
