@@ -128,6 +128,38 @@ def test_a_mask_that_stands_for_nothing_is_refused(after: Any, path: str) -> Non
     assert refused.value.path == path
 
 
+URL, OTHER = "amqp://me:hunter2@bus", "amqp://me:hunter3@bus"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        param(["a", URL], ["a", "-v", MASK], ["a", "-v", URL], id="a word more"),
+        param(["a", URL, OTHER], [MASK, MASK], [URL, OTHER], id="a word less"),
+        param(["a", MASK, URL], [MASK, "a", MASK], [MASK, "a", URL], id="a mask that is a text"),
+        param(["a", "b"], ["a", MASK], ["a", MASK], id="nothing was hidden"),
+    ],
+)
+def test_a_mask_among_words_stands_for_what_was_hidden_in_their_order(
+    before: list[str], after: list[str], expected: list[str]
+) -> None:
+    assert restored({"command": after}, {"command": before}) == {"command": expected}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        param({"command": [URL, OTHER]}, {"command": [MASK]}, id="one of two"),
+        param({"command": ["a", URL]}, {"command": [MASK, MASK]}, id="two for one"),
+        param({"labels": {"a": URL}}, {"labels": {"b": MASK}}, id="under another name"),
+        param({"labels": {"a": URL}}, {"labels": {"token": MASK}}, id="under a secret name"),
+    ],
+)
+def test_a_mask_that_may_stand_for_another_text_is_refused(before: Any, after: Any) -> None:
+    with pytest.raises(InvalidField, match="the mask"):
+        restored(after, before)
+
+
 names = st.sampled_from(["a", "password", "environment", "secrets", "value", "serviceId", "token"])
 scalars = st.none() | st.booleans() | st.integers(0, 9) | st.text("ab=", max_size=4)
 documents = st.recursive(

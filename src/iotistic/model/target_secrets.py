@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from iotistic.model.errors import MASK, InvalidField
@@ -30,6 +30,8 @@ _CARRIES_A_SECRET = re.compile(
 # In the use of a secret it is the name of a variable; in the config the operator's own word.
 _NAME_OF_A_VARIABLE = re.compile(r"secrets\[[0-9]+\]\.environment$|^config\.")
 _NOTHING = object()
+_LOST = object()
+"""Instead of a value before: a mask here stands for one of several that were hidden."""
 
 _Leaf = Callable[[Any, Any, str], Any]
 """(value, the one before or _NOTHING, path) -> what stands there afterwards."""
@@ -52,7 +54,7 @@ def restored(target: Any, before: Any) -> Any:
 def _kept(value: Any, before: Any, at: str) -> Any:
     if value != MASK:
         return value
-    if before is _NOTHING or before is None:
+    if before is _NOTHING or before is _LOST or before is None:
         raise InvalidField(
             at,
             expected="a value, for there is none yet that the mask could stand for",
@@ -72,16 +74,20 @@ class _Walk:
         """A value under a name that does not sound secret."""
         if isinstance(value, Mapping):
             return {
-                name: self._field(str(name), item, _under(before, name), join(at, str(name)))
+                name: self._field(
+                    str(name), item, _text_called(name, item, before), join(at, str(name))
+                )
                 for name, item in value.items()
             }
         if isinstance(value, list | tuple):
+            texts = _texts_in_order(value, before)
             return [
-                self.any(item, _same_entry(item, n, before), f"{at}[{n}]")
+                self.any(item, texts.get(n, _same_entry(item, n, before)), f"{at}[{n}]")
                 for n, item in enumerate(value)
             ]
         # A mask stands for a text that was hidden for what it carried; else it is just a text.
-        if _carries_a_secret(value) or (value == MASK and _carries_a_secret(before)):
+        was_hidden = before is _LOST or _carries_a_secret(before)
+        if _carries_a_secret(value) or (value == MASK and was_hidden):
             return self._leaf(value, before, at)
         return value
 
@@ -154,6 +160,31 @@ class _Walk:
 
 def _under(before: Any, name: Any) -> Any:
     return before.get(name, _NOTHING) if isinstance(before, Mapping) else _NOTHING
+
+
+def _text_called(name: Any, item: Any, before: Any) -> Any:
+    """What stood under that name. A mask whose name is new stands for none of those beside it."""
+    found = _under(before, name)
+    if item != MASK or found == MASK or _carries_a_secret(found):
+        return found
+    others = before.values() if isinstance(before, Mapping) else ()
+    return _LOST if any(_carries_a_secret(one) for one in others) else found
+
+
+def _texts_in_order(value: Sequence[Any], before: Any) -> Mapping[int, Any]:
+    """What the masks of a list stand for, by place: what was hidden, in its order.
+
+    Words come and go before them, as in a command. With one more or less of them nobody knows.
+    """
+    masks = [n for n, item in enumerate(value) if item == MASK]
+    if not masks or not isinstance(before, list | tuple):
+        return {}
+    texts = [item for item in before if item == MASK or _carries_a_secret(item)]
+    if not any(_carries_a_secret(text) for text in texts):
+        return {}
+    if len(texts) != len(masks):
+        return dict.fromkeys(masks, _LOST)
+    return dict(zip(masks, texts, strict=True))
 
 
 def _same_entry(item: Any, n: int, before: Any) -> Any:
