@@ -70,18 +70,21 @@ class EngineHttp:
         return True
 
     def _connect(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self.host)
-        if parts.scheme == "unix":
-            return _UnixConnection(parts.path, timeout=self._timeout_s)
-        if parts.scheme in ("tcp", "http") and parts.hostname:
-            return http.client.HTTPConnection(
-                parts.hostname, parts.port or 2375, timeout=self._timeout_s
-            )
-        raise ValueError(f"expected unix:///path or tcp://host:port, found {self.host!r}")
+        return engine_connection(self.host, timeout_s=self._timeout_s)
+
+
+def engine_connection(host: str, *, timeout_s: float | None) -> http.client.HTTPConnection:
+    """A connection to the engine at `unix:///path` or `tcp://host:port`."""
+    parts = urlsplit(host)
+    if parts.scheme == "unix":
+        return _UnixConnection(parts.path, timeout=timeout_s)
+    if parts.scheme in ("tcp", "http") and parts.hostname:
+        return http.client.HTTPConnection(parts.hostname, parts.port or 2375, timeout=timeout_s)
+    raise ValueError(f"expected unix:///path or tcp://host:port, found {host!r}")
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, *, timeout: float) -> None:
+    def __init__(self, path: str, *, timeout: float | None) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path
 
