@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 from blockbuster import blockbuster_ctx
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from scripts.support import images
 from scripts.support.engine_http import EngineHttp
@@ -16,6 +16,15 @@ from scripts.support.private_docker import NoPrivateDocker, PrivateDocker, priva
 
 # A machine that does something else meanwhile makes no test fail: pytest has its own limit.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Whether a mutant is seen must not be luck, and what it breaks need not be made small.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("patient"),
+    derandomize=True,
+    database=None,
+    max_examples=25,
+    phases=[Phase.explicit, Phase.generate],
+)
 settings.load_profile("patient")
 
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
