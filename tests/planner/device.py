@@ -296,6 +296,7 @@ class Device:
     def notice_drift(self, container_id: str) -> None:
         """Somebody changed a container, and the engine said so: it is looked at closely."""
         self.drifted.add(container_id)
+        self._looks.pop(container_id, None)
         if self._to_inspect is not None:
             self._to_inspect.add(container_id)
 

@@ -167,8 +167,12 @@ class Downtime(Law):
             if step.kind is not StepKind.STOP or app is None or step.lockless:
                 continue
             service = next((s for s in app.services if s.key == step.subject.name), None)
-            wanted = service is None or service.target.state is not RunState.STOPPED
-            if oracle.downloads_first(app) and wanted:
+            successor = service is not None and any(
+                c.spec_hash == service.spec_hash and c.state in ACTIVE and c.id != step.target
+                for c in oracle.containers_of(now.seen, service)
+            )
+            stays = service is None or service.target.state is not RunState.STOPPED
+            if oracle.downloads_first(app) and stays and not successor:
                 assert not oracle.images_to_come(now.device.world, app), shown(now.decided)
 
 

@@ -138,6 +138,8 @@ def _unmet_of(
     name = f"{service.app_id}/{service.key}"
     found = containers_of(world, service)
     state = wanted_state(world, service)
+    if len(found) == 1 and found[0].name != service.request.name:
+        yield f"{name} is called {found[0].name}"
     if state is RunState.STOPPED:
         if any(c.state in ACTIVE for c in found):
             yield f"{name} runs and is to be stopped"
@@ -149,8 +151,6 @@ def _unmet_of(
         return
     container = found[0]
     yield from (f"{name} is {what}" for what in differs(device, world, app, container))
-    if container.name != service.request.name:
-        yield f"{name} is called {container.name}"
     ended_well = container.state is ContainerState.EXITED and container.exit_code == 0
     if is_one_shot(service) and (ended_well or is_completed(world, service)):
         return

@@ -113,7 +113,8 @@ def app_documents(
 ) -> Document:
     """One app of up to four services, with all that an app can say."""
     services: list[Document] = []
-    for name in draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True)):
+    least = draw(st.integers(1, 3))
+    for name in draw(st.lists(st.sampled_from(NAMES), min_size=least, unique=True)):
         services.append(draw(service_documents(app_id, name, services, images, possible=possible)))
     timeout_s = draw(st.sampled_from((60, 300)))
     release = draw(st.sampled_from(("", "r1", "r2")))
@@ -156,7 +157,7 @@ def variants(
     for service in app["services"]:
         if service["serviceName"] in kept:
             continue
-        match draw(st.sampled_from(("same", "same", "image", "environment", "state", "networks"))):
+        match draw(st.sampled_from(("same", "image", "environment", "state", "networks"))):
             case "image":
                 service["imageName"] = draw(st.sampled_from(_like(service, images)))
             case "environment":
@@ -202,6 +203,7 @@ def target_documents(
     possible: bool = True,
     ids: tuple[int, ...] = (1, 2),
 ) -> dict[int, Document]:
-    """Up to two apps."""
-    chosen = draw(st.lists(st.sampled_from(ids), unique=True, max_size=2))
+    """One app or two, seldom none."""
+    least = 0 if draw(st.integers(0, 9)) == 9 else 1
+    chosen = draw(st.lists(st.sampled_from(ids), unique=True, min_size=least, max_size=2))
     return {i: draw(app_documents(i, images=images, possible=possible)) for i in chosen}

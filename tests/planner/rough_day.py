@@ -17,7 +17,7 @@ from iotistic.planner.step import Plan
 from iotistic.planner.world import Intent, IntentKind, Lock, LockOwner, Releases, World
 from tests.planner.device import Device, Fate, shown
 from tests.planner.laws import Law, Moment
-from tests.planner.random_targets import BAD, FINE, Document, app_documents, variants
+from tests.planner.random_targets import BAD, FINE, LAN, Document, app_documents, variants
 from tests.planner.random_worlds import PLENTY, devices, host_rooms, wishes, worked_out
 from tests.planner.strict_engine import changed, with_state
 
@@ -34,10 +34,12 @@ class RoughDay(RuleBasedStateMachine):
         self.device: Device
         self.apps: dict[int, Document] = {}
 
-    @initialize(data=st.data())
-    def begins(self, data: st.DataObject) -> None:
+    @initialize(data=st.data(), rested=st.booleans())
+    def begins(self, data: st.DataObject, *, rested: bool) -> None:
         self.device, self.apps = data.draw(devices(possible=self._law.possible))
         self.device.watch = self._planned
+        if rested:
+            self.has_a_good_hour()
 
     def _planned(self, seen: World, decided: Plan) -> None:
         note(f"at {seen.now_s:g}: {shown(decided)}")
@@ -49,6 +51,13 @@ class RoughDay(RuleBasedStateMachine):
     def plans_and_acts(self, fates: list[Fate]) -> None:
         told = chain(fates, repeat(Fate.DONE))
         self.device.round(lambda _: next(told))
+
+    @rule()
+    def has_a_good_hour(self) -> None:
+        self.device.without_foreign_locks()
+        for _ in range(12):
+            self.device.round()
+            self.device.pass_time(20.0)
 
     @precondition(lambda self: self.device.under_way)
     @rule(place=st.integers(0, 9), fate=FATES.filter(lambda fate: fate is not Fate.DELAYED))
@@ -63,18 +72,19 @@ class RoughDay(RuleBasedStateMachine):
     def time_passes(self, span_s: float) -> None:
         self.device.pass_time(span_s)
 
+    @rule(data=st.data())
+    def gets_a_new_release(self, data: st.DataObject) -> None:
+        for app_id, app in self.apps.items():
+            self.apps = {**self.apps, app_id: data.draw(variants(app, images=self._images))}
+        self.device.take_target(worked_out(self.apps, version=2))
+
     @rule(data=st.data(), app_id=st.sampled_from((1, 2)))
-    def gets_another_target(self, data: st.DataObject, app_id: int) -> None:
-        apps = dict(self.apps)
-        if app_id not in apps:
+    def gets_another_app(self, data: st.DataObject, app_id: int) -> None:
+        self.apps = {i: app for i, app in self.apps.items() if i != app_id}
+        if data.draw(st.booleans()):
             fresh = app_documents(app_id, images=self._images, possible=self._law.possible)
-            apps[app_id] = data.draw(fresh)
-        elif data.draw(st.integers(0, 5)) == 5:
-            del apps[app_id]
-        else:
-            apps[app_id] = data.draw(variants(apps[app_id], images=self._images))
-        self.apps = apps
-        self.device.take_target(worked_out(apps, version=2))
+            self.apps = {**self.apps, app_id: data.draw(fresh)}
+        self.device.take_target(worked_out(self.apps, version=2))
 
     # -- people
 
@@ -119,7 +129,9 @@ class RoughDay(RuleBasedStateMachine):
         spec = self.device.engine.requests[found.id].spec
         one_shot = spec.restart.name.value in ("no", "on-failure")
         match data.draw(
-            st.sampled_from(("ends", "goes", "freezes", "doubles", "drifts", "leaves", "is sick"))
+            st.sampled_from(
+                ("ends", "goes", "freezes", "doubles", "drifts", "leaves", "joins", "is sick")
+            )
         ):
             case "ends" if found.state in ACTIVE and not (one_shot and self._law.possible):
                 self._change(found.id, state=ContainerState.EXITED, exit_code=137, health=None)
@@ -137,6 +149,8 @@ class RoughDay(RuleBasedStateMachine):
                 self.device.notice_drift(found.id)
             case "leaves" if found.networks:
                 self._change(found.id, networks=found.networks[1:])
+            case "joins":
+                self._change(found.id, networks=(*found.networks, LAN))
             case "is sick" if found.health:
                 self._change(found.id, health="unhealthy")
             case _:

@@ -43,7 +43,8 @@ def test_a_service_waits_until_the_other_one_is_healthy() -> None:
 
 def test_what_has_no_health_check_is_not_waited_for_for_ever() -> None:
     device = pair("service_healthy")
-    device.until("wait dependency-failed web")
+    for _ in range(8):
+        device.round()
     verdict = device.plan().verdicts[APP]
     assert verdict.verdict is Verdict.ABORTED
     assert "db has no health check" in verdict.reason
@@ -55,6 +56,15 @@ def test_a_service_waits_until_a_one_shot_has_ended_well() -> None:
     device.settle()
     words = device.words()
     assert words.index("start db") < words.index("start web")
+
+
+def test_what_is_always_restarted_can_never_complete_and_that_is_said() -> None:
+    device = pair("service_completed_successfully")
+    for _ in range(8):
+        device.round()
+    verdict = device.plan().verdicts[APP]
+    assert verdict.verdict is Verdict.ABORTED
+    assert "restart: unless-stopped" in verdict.reason
 
 
 def test_a_one_shot_that_failed_aborts_what_waits_for_it() -> None:

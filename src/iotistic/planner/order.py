@@ -99,6 +99,13 @@ def _holds(dependency: Dependency, peer: Peer) -> tuple[bool, bool, str]:
             return False, True, f"{name} ended with code {current.exit_code}, and was to succeed"
         if peer.stopped_by:
             return False, peer.stopped_by == "the target", f"{name} is stopped by {peer.stopped_by}"
+        if not is_one_shot(peer.service):
+            policy = peer.service.target.spec.restart.name
+            return (
+                False,
+                True,
+                f"{name} can never complete, since restart: {policy} starts it again",
+            )
         return False, False, f"waits for {name} to complete"
     if dependency.condition is Condition.STARTED and ended_well:
         return True, False, ""
