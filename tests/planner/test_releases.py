@@ -208,6 +208,30 @@ def test_what_failed_is_the_reason_and_not_what_is_tried_next() -> None:
     assert "port 8080 is taken by printer" in reject.reason
 
 
+def test_while_a_person_holds_what_others_wait_for_a_releases_time_does_not_run() -> None:
+    from iotistic.planner.world import Intent, IntentKind
+
+    services = (service("web", depends_on=["db"]), service("db", "db:1"))
+    device = Drive(want(*services, verify=VERIFY), *IMAGES)
+    device.settle()
+    changed = (service("web", "web:2", depends_on=["db"]), service("db", "db:1", user="1"))
+    device.release(want(*changed, verify=VERIFY, version=2))
+    device.until("start db")
+    db = device.wanted.apps[0].service("db")
+    assert db is not None
+    stop = Intent(kind=IntentKind.STOP, app_id=APP, service_id="db", purpose=db.spec_hash)
+    device.world = replace(device.world, intents=(stop,))
+    for _ in range(40):
+        device.world = replace(device.world, now_s=device.world.now_s + 20)
+        assert not any(word.startswith("reject") for word in device.said())
+        device.round()
+
+    device.world = replace(device.world, intents=())
+    device.settle()
+
+    assert device.container("web").image == "web:2"
+
+
 def test_a_pull_that_goes_on_is_no_failure() -> None:
     device = on_the_way(strategy="kill-then-download")
     assert verdict(device)[1] is ReleasePhase.VERIFYING

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from iotistic.model.errors import InvalidField
+from iotistic.model.target import TargetState, parse_target
+
 FIRST_WORDS = frozenset(
     {
         "image", "command", "entrypoint", "environment", "labels", "ports", "volumes", "networks",
@@ -18,6 +21,20 @@ FIRST_WORDS = frozenset(
 )  # fmt: skip
 """The fields of a service's `config` that the first version (0.1) applied."""
 _FIRST_APP_WORDS = frozenset({"appId", "appName", "appUuid", "services"})
+
+
+def read_stored(document: Mapping[str, Any]) -> TargetState:
+    """A target that was taken once: as this version reads it, or else as the first one did.
+
+    Raises InvalidField, with this version's reason, if neither can.
+    """
+    try:
+        return parse_target(document)
+    except InvalidField as error:
+        try:
+            return parse_target(as_first_read(document))
+        except InvalidField:
+            raise error from None
 
 
 def as_first_read(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -297,7 +297,11 @@ class _AppRound:
         ]
         busy = any(w.reason is WaitReason.IMAGE_PULLING for w in part.waits)
         others = any(s.kind is not StepKind.RENAME for s in part.steps) or part.waits
-        verdict = releases.judge(app, standings, known, now_s=sight.now_s, busy=busy)
+        waits_for_someone = any(w.reason is WaitReason.DEPENDENCY for w in part.waits)
+        held = ""
+        if part.held_back and waits_for_someone:
+            held = f"a person stopped {', '.join(part.held_back[:5])}"
+        verdict = releases.judge(app, standings, known, now_s=sight.now_s, busy=busy, held=held)
         if isinstance(verdict, Step) and verdict.kind is StepKind.COMMIT and others:
             verdict = None  # something of the old release is still there
         if isinstance(verdict, Step) and verdict.kind is StepKind.REJECT:

@@ -61,11 +61,16 @@ def is_newer(one: Container, other: Container) -> bool:
     return (one.created_s, one.id) > (other.created_s, other.id)
 
 
-def _rank(service: WantedService, container: Container) -> tuple[bool, bool, bool, float, str]:
+def _rank(
+    service: WantedService, container: Container
+) -> tuple[bool, bool, bool, bool, float, str]:
+    joined = {joining.network for joining in service.request.networks}
     return (
         is_made_for(service, container),
         container.state is ContainerState.RUNNING,
         container.state in ACTIVE,
+        # A copy with forged labels is no reason to stop what is really as wanted.
+        joined <= set(container.networks),
         container.created_s,
         container.id,
     )

@@ -155,11 +155,18 @@ def begin(app: WantedApp, *, now_s: float, because: Step) -> Step:
 
 
 def judge(
-    app: WantedApp, standings: list[Standing], releases: Releases, *, now_s: float, busy: bool
+    app: WantedApp,
+    standings: list[Standing],
+    releases: Releases,
+    *,
+    now_s: float,
+    busy: bool,
+    held: str = "",
 ) -> Step | Wait | None:
     """COMMIT, REJECT, or the wait for one of them; None when the release is decided already.
 
-    `busy`: images of the app are being pulled at this moment, which is no failure.
+    `busy`: images of the app are being pulled at this moment, which is no failure. `held` says
+    what a person does that keeps it from becoming well: meanwhile its time does not run.
     """
     if is_good(releases, app):
         return None
@@ -173,6 +180,8 @@ def judge(
     worst = next((s for s in unwell if s.failed), unwell[0])
     if candidate is None:
         return None
+    if held and not worst.failed:
+        return _held(app, candidate, held, now_s=now_s)
     overdue = now_s >= candidate.deadline_s and not busy
     if not (worst.failed or overdue):
         return _watching(app, f"{worst.service.name}: {worst.failing}", candidate.deadline_s)
@@ -188,6 +197,21 @@ def judge(
         release=app.release,
         release_hash=app.release_hash,
         owner=Subject(app_id=app.app_id, kind="service", name=worst.service.key),
+    )
+
+
+def _held(app: WantedApp, candidate: Candidate, held: str, *, now_s: float) -> Step | Wait:
+    """Give a watch all of its time again when half of it is over."""
+    half_s = app.verify.timeout_s / 2
+    if candidate.deadline_s - now_s > half_s:
+        return _watching(app, held, candidate.deadline_s - half_s)
+    return Step(
+        kind=StepKind.VERIFY,
+        subject=subject_of(app.app_id),
+        reason=f"its time begins anew: {held}",
+        release=app.release,
+        release_hash=app.release_hash,
+        until_s=now_s + app.verify.timeout_s,
     )
 
 

@@ -192,7 +192,7 @@ def _hand_over(
             return found
     elif situation.handed_over:
         reason = "handed over"
-    else:
+    elif old.state in ACTIVE:
         timeout_s = situation.strategy.handover_timeout_s
         if current.up_s < timeout_s:
             return maker.wait(

@@ -10,8 +10,9 @@ from typing import Any
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler.intake import Taken
 from iotistic.agent.store import Store
+from iotistic.model.earlier import read_stored
 from iotistic.model.errors import InvalidField, Unavailable
-from iotistic.model.target import TargetState, parse_target
+from iotistic.model.target import TargetState
 from iotistic.planner.making import Site
 from iotistic.planner.policy import Policy
 from iotistic.planner.releases import aimed, rejection_of
@@ -118,7 +119,7 @@ class Aim:
             runtime_dir=self._runtime_dir,
         )
         try:
-            target = parse_target({"apps": {str(app_id): document}, "version": 1})
+            target = read_stored({"apps": {str(app_id): document}, "version": 1})
         except InvalidField as error:
             self._log.warning("good release cannot be read", app_id=app_id, error=str(error))
             return None

@@ -64,15 +64,14 @@ class Keeper:
         app_id, now_ms = step.subject.app_id, self._clock.wall_ms()
         match step.kind:
             case StepKind.VERIFY:
-                await self._store.releases.begin(
-                    Candidate(
-                        app_id=app_id,
-                        release_hash=step.release_hash,
-                        release=step.release,
-                        deadline_s=step.until_s or self._clock.now_s(),
-                        began_ms=now_ms,
-                    )
+                candidate = Candidate(
+                    app_id=app_id,
+                    release_hash=step.release_hash,
+                    release=step.release,
+                    deadline_s=step.until_s or self._clock.now_s(),
+                    began_ms=now_ms,
                 )
+                await self._store.releases.begin(candidate)
             case StepKind.COMMIT:
                 if document is None:
                     return False

@@ -187,7 +187,11 @@ class StateReconciler:
             await self._adopt(taken)
 
     async def _adopt(self, taken: Taken) -> None:
-        await self._aim.adopt(taken)
+        try:
+            await self._aim.adopt(taken)
+        except Unavailable as error:
+            # It is in the store and aimed at; what goes with it is taken up with the next note.
+            self._log.warning("target taken up in part", code=error.code, error=str(error))
         self._update(target=taken.target, refusal=None, offered_version=taken.target.version)
         self._full_look = True
         self.wake()

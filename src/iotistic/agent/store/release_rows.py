@@ -106,10 +106,10 @@ def _read_rejected(connection: sqlite3.Connection) -> tuple[Rejection, ...]:
 
 
 def write_candidate(connection: sqlite3.Connection, candidate: Candidate, clock: Clock) -> None:
-    """Insert, or replace by app; not if it is the same release, whose deadline stays."""
+    """Insert, or replace by app; of the same release the later deadline counts."""
     connection.execute(
-        "DELETE FROM release_candidate WHERE app_id = ? AND release_hash != ?",
-        (candidate.app_id, candidate.release_hash),
+        "DELETE FROM release_candidate WHERE app_id = ? AND (release_hash != ? OR deadline_s < ?)",
+        (candidate.app_id, candidate.release_hash, candidate.deadline_s),
     )
     connection.execute(
         "INSERT OR IGNORE INTO release_candidate"

@@ -115,7 +115,7 @@ class ReleaseTable:
     async def begin(self, candidate: Candidate) -> None:
         """Watch a release from now on, in the place of another one of the app.
 
-        The deadline of a release that is being watched already stays as it is.
+        The deadline of a release that is being watched already becomes the later of the two.
         """
         clock = self._clock
         await self._kept.change(lambda db: release_rows.write_candidate(db, candidate, clock))

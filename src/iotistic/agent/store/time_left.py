@@ -1,7 +1,8 @@
 """Deadlines that outlive a boot: kept with the boot they are of, and with the span that is left.
 
 What is left is written again from time to time, and a boot costs one such time: a release that
-makes the device boot over and over has to run out of its time as well.
+makes the device boot over and over has to run out of its time as well. A watched release keeps
+most of what was left when only the agent was away: nobody watched it meanwhile.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import sqlite3
 from iotistic.agent.clock import Clock
 
 WRITTEN_EVERY_S = 30.0
+KEPT_SHARE = 0.8
+"""Of the time of a watched release, when the agent starts again. Not all of it: a release that
+ends the agent over and over has to run out of its time as well."""
 
 
 def remaining_s(deadline_s: float | None, clock: Clock) -> float | None:
@@ -19,7 +23,7 @@ def remaining_s(deadline_s: float | None, clock: Clock) -> float | None:
 
 
 def carry(connection: sqlite3.Connection, clock: Clock) -> None:
-    """After a reboot: make earlier boots' deadlines this boot's. Once, when the store is opened.
+    """Make earlier boots' and runs' deadlines this run's. Once, when the store is opened.
 
     The agent's own locks go: the files that stood for them went with the boot.
     """
@@ -27,6 +31,11 @@ def carry(connection: sqlite3.Connection, clock: Clock) -> None:
     connection.execute(
         "UPDATE step_failure SET boot_id = ?, not_before_s = ? + remaining_s WHERE boot_id != ?",
         (boot_id, now_s, boot_id),
+    )
+    connection.execute(
+        "UPDATE release_candidate SET remaining_s = remaining_s * ?2,"
+        " deadline_s = ?3 + remaining_s * ?2 WHERE boot_id = ?1",
+        (boot_id, KEPT_SHARE, now_s),
     )
     connection.execute(
         "UPDATE release_candidate SET boot_id = ?1, remaining_s = max(0, remaining_s - ?2),"
