@@ -80,48 +80,51 @@ def start_gate(
         peer = peers.get(dependency.service)
         if peer is None:
             continue  # not required, or the target would have been refused
-        holds, failed, message = _holds(dependency, peer)
-        if holds or ((failed or peer.stopped_by) and not dependency.required):
+        lack = _lack(dependency, peer)
+        if lack is None:
             continue
-        reason = WaitReason.DEPENDENCY_FAILED if failed else WaitReason.DEPENDENCY
-        return wait(reason, message)
+        never, why = lack
+        if (never or peer.stopped_by) and not dependency.required:
+            continue
+        return wait(WaitReason.DEPENDENCY_FAILED if never else WaitReason.DEPENDENCY, why)
     return None
 
 
-def _holds(dependency: Dependency, peer: Peer) -> tuple[bool, bool, str]:
-    """(it holds, it never will, why)."""
-    name, current = dependency.service, peer.current
+def _lack(dependency: Dependency, peer: Peer) -> tuple[bool, str] | None:
+    """Why it does not hold, and whether it never will; None when it holds."""
+    name, current, condition = dependency.service, peer.current, dependency.condition
     ended_well = peer.completed or (current is not None and is_done(peer.service, current))
-    if dependency.condition is Condition.COMPLETED:
-        if ended_well:
-            return True, False, ""
-        if current is not None and rests_failed(peer.service, current):
-            return False, True, f"{name} ended with code {current.exit_code}, and was to succeed"
-        if peer.stopped_by:
-            return False, peer.stopped_by == "the target", f"{name} is stopped by {peer.stopped_by}"
-        if not is_one_shot(peer.service):
-            policy = peer.service.target.spec.restart.name
-            return (
-                False,
-                True,
-                f"{name} can never complete, since restart: {policy} starts it again",
-            )
-        return False, False, f"waits for {name} to complete"
-    if dependency.condition is Condition.STARTED and ended_well:
-        return True, False, ""
+    if ended_well and condition is not Condition.HEALTHY:
+        return None
+    if condition is Condition.COMPLETED:
+        return _not_completed(name, peer)
     if peer.stopped_by:
-        return False, peer.stopped_by == "the target", f"{name} is stopped by {peer.stopped_by}"
+        return _stopped(name, peer)
     if current is not None and rests_failed(peer.service, current):
-        return False, True, f"{name} ended with code {current.exit_code} and stays so"
+        return True, f"{name} ended with code {current.exit_code} and stays so"
     if current is None or current.state not in ACTIVE:
-        return False, False, f"waits for {name} to start"
-    if dependency.condition is Condition.STARTED:
-        return True, False, ""
-    if current.health == "healthy":
-        return True, False, ""
+        return False, f"waits for {name} to start"
+    if condition is Condition.STARTED or current.health == "healthy":
+        return None
     if current.state is ContainerState.RUNNING and current.health is None:
-        return False, True, f"{name} has no health check, so it can never be healthy"
-    return False, False, f"waits for {name} to be healthy, it is {current.health or current.state}"
+        return True, f"{name} has no health check, so it can never be healthy"
+    return False, f"waits for {name} to be healthy, it is {current.health or current.state}"
+
+
+def _not_completed(name: str, peer: Peer) -> tuple[bool, str]:
+    current = peer.current
+    if current is not None and rests_failed(peer.service, current):
+        return True, f"{name} ended with code {current.exit_code}, and was to succeed"
+    if peer.stopped_by:
+        return _stopped(name, peer)
+    if not is_one_shot(peer.service):
+        policy = peer.service.target.spec.restart.name
+        return True, f"{name} can never complete, since restart: {policy} starts it again"
+    return False, f"waits for {name} to complete"
+
+
+def _stopped(name: str, peer: Peer) -> tuple[bool, str]:
+    return peer.stopped_by == "the target", f"{name} is stopped by {peer.stopped_by}"
 
 
 def stops_in_order(

@@ -72,7 +72,11 @@ def of_others() -> Story:
     story = Story(want(one, networks=networks, volumes=volumes)).tell("both lacking")
     story.resources(other_networks=frozenset({"lan"})).tell("one is there")
     story.resources(other_volumes=frozenset({"disk"})).tell("both are there")
-    return story.settle().tell("settled")
+    story.settle().tell("settled")
+    beside = (service(volumes=["disk:/a"]), service("db", "db:1", volumes=["data:/b"]))
+    again = Story(want(*beside, volumes=volumes)).tell("one lacks its own, one that of others")
+    story.lines += again.lines
+    return story
 
 
 def leftovers() -> Story:
@@ -166,7 +170,14 @@ def room_for_one() -> Story:
     again.resources(images_in_use=frozenset({"sha256:web:0"})).tell("one is in use")
     again.resources(images=(_image("web:0", "db:7"), _image("localhost:5000/web")))
     again.world(pulled=(_pulled("web:0", 1), _pulled("localhost:5000/web", 1)))
-    story.lines += again.tell("one has another name as well").lines
+    again.tell("one has another name as well")
+    digest = "web@sha256:" + "b" * 64
+    port = Story(want(service(image="localhost:5000/shop/web:2"), **kind), "db:1")
+    here = (_image(f"localhost:5000/shop/{digest}"), _image(f"localhost:5000/{digest}"))
+    port.resources(images=here)
+    mine = (_pulled(f"localhost:5000/shop/{digest}", 1), _pulled(f"localhost:5000/{digest}", 1))
+    port.world(pulled=mine).tell("by digest, from a registry with a port")
+    story.lines += [*again.lines, *port.lines]
     return story
 
 
@@ -211,7 +222,7 @@ def pinned() -> Story:
 def remembered() -> Story:
     """Which wishes are over, and which one-shots are done."""
     job = service("job", "job:1", restart="no")
-    story = Story(want(service(), job)).settle()
+    story = Story(want(service(), job, service("another", "db:1"))).settle()
     web, spec = story.device.container("web"), story.spec_hash("web")
     wishes = {
         "stop": intent(IntentKind.STOP, purpose=spec),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from iotistic.planner.wanted import NOTHING_WANTED, Wanted
@@ -148,6 +149,16 @@ def leaving() -> Story:
     return story.tell("no opinion")
 
 
+def leaving_one_by_one() -> Story:
+    """Services that go while another one changes, in the order of dependence."""
+    story = Story(_change(1, service(depends_on=["db"]), service("db", "db:1"))).settle()
+    story.release(_change(2, service("job", "job:2"))).tell("an image is not here yet")
+    story.resources(images=()).world(pulling={"docker.io/library/job:2": 0.5}).tell("it comes")
+    story.device.wanted = replace(story.device.wanted, good={})
+    story.world(pulling={}).follow("without its image", 2)
+    return story
+
+
 def our_lock() -> Story:
     """When we let go of a lock, and when not."""
     story = Story(_change(1, service())).settle().world(locks=(lock(LockOwner.AGENT),))
@@ -169,6 +180,7 @@ def pulls() -> Story:
     story.world(pulling={"docker.io/library/s0:1": 0.256}).tell("one under way")
     story.world(pulling={}, host=Host(disk_free_bytes=256 * MIB)).tell("just enough disk")
     story.world(host=Host(disk_free_bytes=256 * MIB - 1)).tell("too little")
+    story.world(host=Host(memory_free_bytes=32 * MIB)).tell("just enough memory")
     story.world(host=Host(memory_free_bytes=32 * MIB - 1)).tell("too little memory")
     story.world(host=Host(disk_free_bytes=2**40, memory_free_bytes=2**40)).tell("plenty")
     return story
@@ -211,6 +223,7 @@ STORIES = {
     "lock-at-rest": locked_at_rest,
     "lock-ours": our_lock,
     "app-leaving": leaving,
+    "service-leaving": leaving_one_by_one,
     "image-pulls": pulls,
     "step-failures": failures,
     "service-one-shots": one_shots,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+from iotistic.model.words import ContainerState
 from iotistic.planner.world import CloseLook, Completed, Difference, IntentKind
 from tests.planner.builders import service
 from tests.planner.drive import APP, pulled, want
@@ -117,7 +119,8 @@ def changed() -> Story:
     story.service("db", network_mode="").tell("the engine does not say whose network")
     story.service("db", network_mode=f"container:{story.device.container('web').id}")
     web, spec = story.device.container("web"), story.spec_hash("web")
-    story.world(inspected={web.id: CloseLook(compared_with=spec, differences=(DRIFT,) * 7)})
+    seven = tuple(replace(DRIFT, field=f"field{n}") for n in range(7))
+    story.world(inspected={web.id: CloseLook(compared_with=spec, differences=seven)})
     story.tell("changed from outside")
     story.world(inspected={}).service("web", spec_hash="2:abc", spec_fields=None).tell("unreadable")
     story.world(inspected={web.id: CloseLook(compared_with=spec)}).tell("looked at closely")
@@ -194,6 +197,41 @@ def in_each_others_way() -> Story:
     return story
 
 
+def changed_and_stopped() -> Story:
+    """Another specification of what is to be stopped anyway."""
+    story = _running(service(networks=["front"]), networks={"front": {}})
+    stopped = service(networks=["front"], state="stopped", user="1")
+    story.release(want(stopped, networks={"front": {}}, version=2)).tell("by the target")
+    story.release(want(service(networks=["front"], user="1"), networks={"front": {}}, version=2))
+    forever = intent(IntentKind.STOP, until_release=False)
+    story.world(intents=(forever,)).tell("by a person")
+    story.service("web", state="exited", exit_code=0).tell("it has ended")
+    internal = {"front": {"internal": True}}
+    story.release(want(service(networks=["front"], user="1"), networks=internal, version=3))
+    return story.tell("it has ended, and is in the way of its network")
+
+
+def hand_over_broken_off() -> Story:
+    """Two containers, and not both run, or nobody wants them to."""
+    kind: dict[str, Any] = {"strategy": "hand-over"}
+    story = _running(**kind)
+    old = story.device.container("web").id
+    story.release(want(service(image="web:2"), version=2, **kind)).until("start web")
+    story.device.act()
+    for state in ("created", "paused", "exited"):
+        story.service("web", state=state, exit_code=1).tell(f"the new one is {state}")
+    story.release(want(service(image="web:2", state="paused"), version=3, **kind))
+    story.service("web", state="paused").tell("paused as wanted")
+    story.release(want(service(image="web:2", state="stopped"), version=4, **kind))
+    story.tell("wanted stopped")
+    forever = intent(IntentKind.STOP, until_release=False)
+    story.release(want(service(image="web:2"), version=5, **kind)).world(intents=(forever,))
+    story.tell("stopped by a person")
+    containers = story.device.world.containers
+    ended = tuple(replace(c, state=ContainerState.EXITED) if c.id == old else c for c in containers)
+    return story.world(containers=ended).tell("the old one has ended")
+
+
 def too_many() -> Story:
     """A second container of a service."""
     story = _running().twin("web", created_s=1.0).tell("older")
@@ -222,11 +260,12 @@ def wishes() -> Story:
 
 def renamed() -> Story:
     """A container that has another name than it should."""
-    story = _running(service(), service("db", "db:1"))
+    story = _running(service(), service("db", "db:1"), service("job", "job:1"))
+    app = story.device.wanted.apps[0]
+    names = {s.name: s.request.name for s in app.services}
     story.service("web", name="before").tell("free")
-    wanted = story.device.wanted.apps[0].service("web")
-    assert wanted is not None
-    return story.service("db", name=wanted.request.name).tell("taken")
+    story.service("db", name="before2").service("job", name=names["db"])
+    return story.tell("one is taken")
 
 
 STORIES = {
@@ -236,11 +275,13 @@ STORIES = {
     "service-dependencies": dependencies,
     "service-changed": changed,
     "service-shaken": shaken,
+    "service-changed-and-stopped": changed_and_stopped,
     "service-too-many": too_many,
     "service-renamed": renamed,
     "strategy-kill-first": kill_first,
     "strategy-delete-first": delete_first,
     "strategy-hand-over": hand_over,
+    "strategy-hand-over-broken-off": hand_over_broken_off,
     "strategy-in-each-others-way": in_each_others_way,
     "wishes": wishes,
 }
