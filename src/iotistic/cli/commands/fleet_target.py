@@ -45,7 +45,12 @@ def target() -> None:
 
 @target.command()
 @_device
-@click.option("--version", "version", type=click.IntRange(min=1), help="An older one; rollback takes it back, secrets too.")
+@click.option(
+    "--version",
+    "version",
+    type=click.IntRange(min=1),
+    help="An older one; rollback takes it back, secrets too.",
+)
 @click.pass_obj
 def get(session: Session, device: str, version: int | None) -> None:
     """Print the newest target, as "set" takes it; secrets are masked.
