@@ -191,7 +191,15 @@ class RoughDay(RuleBasedStateMachine):
         if not hasattr(self, "device"):
             return
         self.device.without_foreign_locks()
-        self._set(host=PLENTY)
+        needed = {
+            (service.app_id, dependency.service)
+            for app in self.device.aimed_apps()
+            for service in app.services
+            for dependency in service.depends_on
+        }
+        # What others wait for is let go again. Service ids are names here.
+        open_ = [i for i in self.device.world.intents if (i.app_id, i.service_id) not in needed]
+        self._set(host=PLENTY, intents=tuple(open_))
         note("from now on all goes well")
         self._law.ended(self.device)
 

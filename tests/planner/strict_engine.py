@@ -206,7 +206,8 @@ class StrictEngine:
             policy.name is RestartName.ON_FAILURE and policy.retries_max == 0
         )
         if container.state is ContainerState.RESTARTING and not crashes:
-            return replace(container, state=ContainerState.RUNNING, up_s=span_s)
+            health = "healthy" if self.is_checked(container.id) else None
+            return replace(container, state=ContainerState.RUNNING, up_s=span_s, health=health)
         if container.state is not ContainerState.RUNNING:
             return container
         if crashes:
