@@ -64,8 +64,7 @@ def differs(device: Device, world: World, app: WantedApp, container: Container) 
         found.append("not on its networks")
     pinned = pin(world, app, service)
     seen = world.resources or Resources()
-    obtainable = any(i.id == pinned and service.image in i.references for i in seen.images)
-    if obtainable and pinned != container.image_id:
+    if pinned in {image.id for image in seen.images} and pinned != container.image_id:
         found.append("of another image")
     if host := service.shares_network_of:
         ids = {f"container:{c.id}" for c in world.containers if c.service_name == host}
@@ -176,8 +175,9 @@ def why_touched(device: Device, world: World, container: Container) -> list[str]
         reasons.append("not to run")
     if len(containers_of(world, service)) > 1:
         reasons.append("there is another one")
-    if container.state in (ContainerState.EXITED, ContainerState.DEAD) and not (
-        is_one_shot(service) and container.exit_code == 0
+    done = is_one_shot(service) and container.exit_code == 0
+    if container.state is ContainerState.DEAD or (
+        container.state is ContainerState.EXITED and not done
     ):
         reasons.append("it ended")
     if set(container.networks) & remade_networks(world, app):

@@ -125,7 +125,8 @@ class StrictEngine:
                 raise Refusal("the name is taken")
         seen = world.resources or Resources()
         reference = request.spec.image.canonical
-        if not any(reference in image.references for image in seen.images):
+        known = (request.image_id in (i.id, "") for i in seen.images if reference in i.references)
+        if not any(known) and request.image_id not in {i.id for i in seen.images}:
             raise Refusal("no such image")
         networks = {network.name for network in seen.networks} | seen.other_networks
         if not {joining.network for joining in request.networks} <= networks:

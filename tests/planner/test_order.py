@@ -67,6 +67,16 @@ def test_what_is_always_restarted_can_never_complete_and_that_is_said() -> None:
     assert "restart: unless-stopped" in verdict.reason
 
 
+def test_what_has_ended_can_never_be_healthy_and_that_is_said() -> None:
+    device = pair("service_healthy", restart="no")
+    for _ in range(8):
+        device.round()
+    verdict = device.plan().verdicts[APP]
+    assert (verdict.verdict, verdict.reason) == (
+        Verdict.ABORTED, "web: db has ended, so it can never be healthy",
+    )  # fmt: skip
+
+
 def test_a_one_shot_that_failed_aborts_what_waits_for_it() -> None:
     device = pair("service_completed_successfully", restart="no")
     device.until("start db")

@@ -100,6 +100,8 @@ def _lack(dependency: Dependency, peer: Peer) -> tuple[bool, str] | None:
         return _not_completed(name, peer)
     if peer.stopped_by:
         return _stopped(name, peer)
+    if ended_well:
+        return True, f"{name} has ended, so it can never be healthy"
     if current is not None and rests_failed(peer.service, current):
         return True, f"{name} ended with code {current.exit_code} and stays so"
     if current is None or current.state not in ACTIVE:
