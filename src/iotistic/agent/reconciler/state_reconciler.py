@@ -162,7 +162,7 @@ class StateReconciler:
             self._refuse(None, error)
         else:
             if taken is not None:
-                await self._adopt(taken)
+                await self._adopt(taken, is_answer=False)
                 if taken.fault is not None:
                     self._refuse(taken.target.version, taken.fault)
 
@@ -186,13 +186,16 @@ class StateReconciler:
                 await self.forget_failures([a.subject for a in self._attempts.values()])
             await self._adopt(taken)
 
-    async def _adopt(self, taken: Taken) -> None:
+    async def _adopt(self, taken: Taken, *, is_answer: bool = True) -> None:
+        """Aim at it. Not `is_answer`: it is the stored one, and a newer may be refused by now."""
         try:
             await self._aim.adopt(taken)
         except Unavailable as error:
             # It is in the store and aimed at; what goes with it is taken up with the next note.
             self._log.warning("target taken up in part", code=error.code, error=str(error))
-        self._update(target=taken.target, refusal=None, offered_version=taken.target.version)
+        if is_answer or self._snapshot.refusal is None:
+            self._update(refusal=None, offered_version=taken.target.version)
+        self._update(target=taken.target)
         self._full_look = True
         self.wake()
 
