@@ -29,6 +29,7 @@ from iotistic.planner.world import (
 from tests.planner.strict_engine import Refusal, StrictEngine
 
 NOTES_A_ROUND = 8
+LOOKS_A_ROUND = 4
 FULL_LOOK_EVERY_S = 600.0
 _MAKES_STALE = (
     StepKind.PULL, StepKind.CREATE_NETWORK, StepKind.REMOVE_NETWORK, StepKind.CREATE_VOLUME,
@@ -137,14 +138,17 @@ class Device:
 
     def _closer(self, seen: World) -> tuple[World, Plan]:
         decided = plan(seen, self.want, self.policy)
-        if decided.needs_resources:
-            seen = self._look(full=True)
-            decided = plan(seen, self.want, self.policy)
-        if decided.needs_inspection:
-            self._look_closely(decided.needs_inspection)
-            seen = replace(seen, inspected=dict(self._looks))
+        for _ in range(LOOKS_A_ROUND):
+            if decided.needs_resources:
+                seen = self._look(full=True)
+            elif decided.needs_inspection:
+                self._look_closely(decided.needs_inspection)
+                seen = replace(seen, inspected=dict(self._looks))
+            else:
+                break
             decided = plan(seen, self.want, self.policy)
         assert not decided.needs_resources
+        assert not decided.needs_inspection
         self.watch(seen, decided)
         return seen, decided
 

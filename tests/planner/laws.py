@@ -19,6 +19,7 @@ from tests.planner.device import Device, shown
 
 DISRUPTIVE = (StepKind.STOP, StepKind.RESTART, StepKind.PAUSE)
 _TOUCHES = (*DISRUPTIVE, StepKind.REMOVE, StepKind.HEAL)
+_SECOND = "a second container"
 _RESTING = (Verdict.SETTLED, Verdict.INTERRUPTED, Verdict.REJECTED)
 _TIDIES = (StepKind.REMOVE_NETWORK, StepKind.REMOVE_IMAGE)
 _SOMEBODY_ELSE = (
@@ -168,12 +169,14 @@ class Downtime(Law):
                 continue
             service = next((s for s in app.services if s.key == step.subject.name), None)
             successor = service is not None and any(
-                c.spec_hash == service.spec_hash and c.state in ACTIVE and c.id != step.target
+                c.spec_hash == service.spec_hash and c.id != step.target
                 for c in oracle.containers_of(now.seen, service)
             )
             stays = service is None or service.target.state is not RunState.STOPPED
             if oracle.downloads_first(app) and stays and not successor:
-                assert not oracle.images_to_come(now.device.world, app), shown(now.decided)
+                assert not oracle.images_to_come(now.device, now.device.world, app), shown(
+                    now.decided
+                )
 
 
 class Memory(Law):
@@ -251,9 +254,11 @@ class Order(Law):
     """Nothing starts before what it depends on, nothing stops before what depends on it."""
 
     def planned(self, now: Moment) -> None:
-        stopping = {
-            s.subject for s in now.decided.steps if s.kind is StepKind.STOP
-        } | now.seen.in_flight
+        # A second container that goes leaves the first one where it is.
+        stops = [
+            s for s in now.decided.steps if s.kind is StepKind.STOP and _SECOND not in s.reason
+        ]
+        stopping = {s.subject for s in stops} | now.seen.in_flight
         for step in now.decided.steps:
             app = _app_of(now.device, step)
             service = app.service(step.service_name) if app is not None else None
@@ -263,7 +268,7 @@ class Order(Law):
                 assert not oracle.condition_holds(now.device, now.seen, app, service), shown(
                     now.decided
                 )
-            if step.kind is StepKind.STOP and "a second container" not in step.reason:
+            if step in stops:
                 for other in app.services:
                     if any(d.service == service.name for d in other.depends_on):
                         dependent = replace(step.subject, name=other.key)

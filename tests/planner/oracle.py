@@ -194,7 +194,7 @@ def why_touched(device: Device, world: World, container: Container) -> list[str]
     return reasons
 
 
-def images_to_come(world: World, app: WantedApp) -> set[str]:
+def images_to_come(device: Device, world: World, app: WantedApp) -> set[str]:
     """The images an app still needs that are not here and may be pulled."""
     here = {r for i in (world.resources or Resources()).images for r in i.references}
     return {
@@ -202,7 +202,9 @@ def images_to_come(world: World, app: WantedApp) -> set[str]:
         for s in app.services
         if wanted_state(world, s) is not RunState.STOPPED
         and s.target.pull_policy is not PullPolicy.NEVER
-        and not any(c.spec_hash == s.spec_hash for c in containers_of(world, s))
+        and not any(
+            _is_it(device, s, c) and c.id not in device.drifted for c in containers_of(world, s)
+        )
         and not is_completed(world, s)
         and s.image not in here
     }

@@ -132,7 +132,7 @@ def _made(
     state = draw(st.sampled_from(STATES))
     # A one-shot that failed stays so until somebody does something about it.
     rests = possible and service.target.spec.restart.name.value in ("no", "on-failure")
-    code = 0 if rests else draw(st.sampled_from((0, 1, 137)))
+    code = draw(st.sampled_from((0, 137) if rests else (0, 1, 137)))
     found = container(service, state, cid=f"{called}{number}", exit_code=code)
     request = service.request
     mode = ""
@@ -271,15 +271,14 @@ def locks(draw: st.DrawFn, app_id: int) -> Lock:
 
 @st.composite
 def wishes(draw: st.DrawFn, device: Device, *, possible: bool = False) -> Intent | None:
-    """What a person may ask now; with `possible` nothing is stopped that would not come back."""
+    """What a person may ask now; with `possible` nothing is stopped that others need."""
     services = _services(replace(device.want, apps=device.aimed_apps()))
     if not services:
         return None
     service = draw(st.sampled_from(services))
     kind = draw(st.sampled_from(tuple(IntentKind)))
     needed = {d.service for s in services for d in s.depends_on if d.required}
-    rests = service.target.spec.restart.name.value in ("no", "on-failure")
-    if possible and kind is IntentKind.STOP and (rests or service.name in needed):
+    if possible and kind is IntentKind.STOP and service.name in needed:
         return None
     intent = Intent(kind=kind, app_id=service.app_id, service_id=service.key)
     found = [

@@ -127,13 +127,12 @@ class RoughDay(RuleBasedStateMachine):
             return
         found = data.draw(st.sampled_from(world.containers))
         spec = self.device.engine.requests[found.id].spec
-        one_shot = spec.restart.name.value in ("no", "on-failure")
         match data.draw(
             st.sampled_from(
                 ("ends", "goes", "freezes", "doubles", "drifts", "leaves", "joins", "is sick")
             )
         ):
-            case "ends" if found.state in ACTIVE and not (one_shot and self._law.possible):
+            case "ends" if found.state in ACTIVE:
                 self._change(found.id, state=ContainerState.EXITED, exit_code=137, health=None)
             case "goes":
                 self._set(containers=tuple(c for c in world.containers if c.id != found.id))

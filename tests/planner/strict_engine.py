@@ -228,7 +228,7 @@ class StrictEngine:
         if policy in (RestartName.ALWAYS, RestartName.UNLESS_STOPPED):
             health = "starting" if self.is_checked(container.id) else None
             return replace(container, state=ContainerState.RUNNING, up_s=0.0, health=health)
-        return replace(container, state=ContainerState.EXITED, exit_code=0, health=None)
+        return replace(container, state=ContainerState.EXITED, exit_code=137, health=None)
 
 
 def with_state(world: World, container_id: str, state: ContainerState) -> World:

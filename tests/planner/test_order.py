@@ -86,6 +86,18 @@ def test_a_one_shot_that_failed_aborts_what_waits_for_it() -> None:
     assert device.plan().verdicts[APP].verdict is Verdict.ABORTED
 
 
+@pytest.mark.parametrize("code", [137, 143, 255])
+def test_a_one_shot_that_was_killed_runs_again(code: int) -> None:
+    """The power was away, or the agent stopped it and thought better of it."""
+    device = Drive(want(service("job", "job:1", restart="no")), *IMAGES)
+    device.until("start job")
+    device.act()
+    device.change("job", state=ContainerState.EXITED, exit_code=code)
+    device.done.clear()
+    device.settle()
+    assert device.words()[:3] == ["heal job", "create-container job", "start job"]
+
+
 def test_what_is_not_required_does_not_hold_up_a_start_when_it_failed() -> None:
     device = pair("service_completed_successfully", required=False, restart="no")
     device.until("start db")

@@ -248,6 +248,9 @@ class _AppRound:
         current = self._pairs[wanted.key].current
         if current is None:
             return not self._sight.is_completed(wanted)
+        look = self._sight.world.inspected.get(current.id)
+        if look is not None and look.compared_with == wanted.spec_hash and look.differences:
+            return True
         return not (is_made_for(wanted, current) or speaks_another_version(current))
 
     def _plan_objects(self) -> None:

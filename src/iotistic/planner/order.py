@@ -14,6 +14,8 @@ from iotistic.planner.step import Step, Wait
 from iotistic.planner.wanted import WantedApp, WantedService
 from iotistic.planner.world import StepKind
 
+KILLED = (137, 143, 255)
+"""Codes of programs that were killed: by SIGKILL, by SIGTERM, while the engine was away."""
 ACTIVE = (ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING)
 
 
@@ -60,12 +62,15 @@ def is_done(service: WantedService, container: Container) -> bool:
 
 
 def rests_failed(service: WantedService, container: Container) -> bool:
-    """Whether it ended badly and its restart policy lets it rest."""
+    """Whether it ended badly and its restart policy lets it rest.
+
+    One that was killed (by a stop, or with the power) has said nothing of how its work goes.
+    """
     policy = service.target.spec.restart
     return (
         container.state is ContainerState.EXITED
         and is_one_shot(service)
-        and container.exit_code != 0
+        and container.exit_code not in (0, *KILLED)
         and (policy.name is RestartName.NO or policy.retries_max > 0)
     )
 
