@@ -20,6 +20,9 @@ from iotistic.planner.world import Attempt, StepKind, Subject, World
 DECISIONS_MAX = 8
 """How often one round plans anew after it made notes; the next round goes on."""
 
+LOOKS_MAX = 4
+"""How often one plan is made anew after a closer look; the next round goes on."""
+
 
 class Decider:
     """What one round decides. Of all steps only notes in the store are done here."""
@@ -69,14 +72,16 @@ class Decider:
         return world, decided, is_old
 
     async def _closer(self, world: World, *, tidy: bool) -> tuple[World, Plan]:
-        """The plan, after a look as close as it asks for."""
+        """The plan, after looks as close as it asks for; a closer one may ask for more."""
         decided = self._plan(world)
-        if decided.needs_resources:
-            world = await self._look(full=True, tidy=tidy)
-            decided = self._plan(world)
-        if decided.needs_inspection:
-            ids = decided.needs_inspection
-            world = await self._observer.inspect(ids, world, self._aim.in_force)
+        for _ in range(LOOKS_MAX):
+            if decided.needs_resources:
+                world = await self._look(full=True, tidy=tidy)
+            elif decided.needs_inspection:
+                ids = decided.needs_inspection
+                world = await self._observer.inspect(ids, world, self._aim.in_force)
+            else:
+                break
             decided = self._plan(world)
         return world, decided
 

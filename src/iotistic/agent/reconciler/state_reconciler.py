@@ -336,7 +336,8 @@ class StateReconciler:
         due_s = [*self._wakes.echoes(world.now_s)]
         if decided.ask_again_s is not None:
             due_s.append(decided.ask_again_s)
-        if decided.needs_inspection or any(step.kind.is_journal for step in decided.steps):
+        lacking = decided.needs_resources or decided.needs_inspection
+        if lacking or any(step.kind.is_journal for step in decided.steps):
             due_s.append(world.now_s + _AGAIN_S)  # what could not be done just now
         spans_s: list[float] = [max(0.0, at_s - world.now_s) for at_s in due_s]
         return min(self._interval_s(), *spans_s, FULL_LOOK_EVERY_S)
