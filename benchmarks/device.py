@@ -48,6 +48,7 @@ class Device:
         self.agent.start()
         self.agent.ready()
         wait_for("the cloud's first answer to the device", self._joined, 60)
+        self._polled_s = time.monotonic()
         self.uuid = self.agent.call("GET", "/v1/device")["uuid"]
 
     def set_services(self, count: int, message: str) -> None:
