@@ -289,6 +289,8 @@ class Crash(Law):
         another = now.device.copy()
         another.lose_agent(lambda _: True)
         _, then = another.decide()
+        if another.looks != now.device.looks:
+            return  # a drift that this round did not look for, and the next one will
         # What nobody needs is noticed at a full look, and the agent's first look is one.
         steps, steps_then = (
             [repr(s) for s in one.steps if s.kind not in _TIDIES] for one in (now.decided, then)

@@ -67,8 +67,9 @@ def differs(device: Device, world: World, app: WantedApp, container: Container) 
     if pinned in {image.id for image in seen.images} and pinned != container.image_id:
         found.append("of another image")
     if host := service.shares_network_of:
-        ids = {f"container:{c.id}" for c in world.containers if c.service_name == host}
-        if container.network_mode not in ("", *ids):
+        theirs = [c for c in world.containers if (c.app_id, c.service_name) == (app.app_id, host)]
+        new = [c for c in theirs if (peer := app.service(host)) and _is_it(device, peer, c)]
+        if container.network_mode not in ("", *(f"container:{c.id}" for c in new or theirs)):
             found.append("in the network of what is gone")
     return found
 
@@ -142,6 +143,8 @@ def _unmet_of(
     if state is RunState.STOPPED:
         if any(c.state in ACTIVE for c in found):
             yield f"{name} runs and is to be stopped"
+        if is_one_shot(service) and any(c.state is ContainerState.EXITED for c in found):
+            yield f"{name} would count as done"
         return
     if not found and is_one_shot(service) and is_completed(world, service):
         return
