@@ -372,9 +372,10 @@ class StateReconciler:
     def _record(self, world: World, decided: Plan) -> None:
         if self._snapshot.engine_error is not None:
             self._log.info("engine is back")
-        by_service = sorted(world.containers, key=lambda c: (c.app_id, c.service_id, c.id))
         self._update(
-            containers=tuple(by_service),
+            containers=tuple(
+                sorted(world.containers, key=lambda c: (c.app_id, c.service_id, c.id))
+            ),
             plan=decided,
             attempts=world.attempts,
             intents=world.intents,
