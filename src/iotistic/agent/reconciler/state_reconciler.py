@@ -49,7 +49,6 @@ looking never takes more than half of the time, whatever the engine's speed. Mea
 beside a shell loop of `docker run`, 10 services: with 1 0.64 of its time, with 3 0.75; less than 1
 gains nothing, since the engine then answers the looks instead of starting containers."""
 FULL_LOOK_EVERY_S = 600.0
-_AGAIN_S = 5.0
 
 
 class StateReconciler:
@@ -312,7 +311,7 @@ class StateReconciler:
             self._store_fails = True
         else:
             self._store_fails = False
-        return self._pause_s(world, decided)
+        return min(self._interval_s(), self._wakes.due_in_s(world, decided), FULL_LOOK_EVERY_S)
 
     async def _remember(
         self,
@@ -331,16 +330,6 @@ class StateReconciler:
             await self._mark_applied(decided_for)
         await self._journal.flush()
         await self._store.save_time_left()
-
-    def _pause_s(self, world: World, decided: Plan) -> float:
-        due_s = [*self._wakes.echoes(world.now_s)]
-        if decided.ask_again_s is not None:
-            due_s.append(decided.ask_again_s)
-        lacking = decided.needs_resources or decided.needs_inspection
-        if lacking or any(step.kind.is_journal for step in decided.steps):
-            due_s.append(world.now_s + _AGAIN_S)  # what could not be done just now
-        spans_s: list[float] = [max(0.0, at_s - world.now_s) for at_s in due_s]
-        return min(self._interval_s(), *spans_s, FULL_LOOK_EVERY_S)
 
     async def _execute(self, step: Step) -> None:
         key = (step.subject, step.kind)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.logs import AgentLogger
 from iotistic.engines.protocol import Engine, EngineEvent
 from iotistic.model.errors import IotisticError
+from iotistic.planner.step import Plan
+from iotistic.planner.world import World
 
 EVENT_ECHOES_S = (0.2, 2.0)
 """How long after an event to look once more. Docker says "die" before its listing does: a look at
 the event alone may see the container still running, and no other event would follow."""
 _RETRY_CAP_S = 30.0
+_AGAIN_S = 5.0
 
 
 class Wakes:
@@ -30,10 +34,16 @@ class Wakes:
         """Look again soon."""
         self.bell.set()
 
-    def echoes(self, now_s: float) -> tuple[float, ...]:
-        """When to look once more after events, on the boot clock; those that are past are over."""
-        self._echoes_s = tuple(at_s for at_s in self._echoes_s if at_s > now_s)
-        return self._echoes_s
+    def due_in_s(self, world: World, decided: Plan) -> float:
+        """Seconds until there is something to look at, without a ring; infinite if nothing is."""
+        self._echoes_s = tuple(at_s for at_s in self._echoes_s if at_s > world.now_s)
+        due_s = [*self._echoes_s]
+        if decided.ask_again_s is not None:
+            due_s.append(decided.ask_again_s)
+        lacking = decided.needs_resources or decided.needs_inspection
+        if lacking or any(step.kind.is_journal for step in decided.steps):
+            due_s.append(world.now_s + _AGAIN_S)  # what could not be done just now
+        return min((max(0.0, at_s - world.now_s) for at_s in due_s), default=math.inf)
 
     async def listen(
         self, heard: Callable[[EngineEvent], None], missed: Callable[[], None]
