@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from iotistic.agent.app import SIMULATED_ENGINE_FILE
 from iotistic.agent.clock import SystemClock
+from iotistic.agent.from_settings import SIMULATED_ENGINE_FILE
 from iotistic.engines.simulated import FileShelf, SimulatedEngine
 from scripts.support import images
 from scripts.support.engine_http import EngineHttp, EngineRefused

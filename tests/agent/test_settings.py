@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iotistic.agent.app import make_log
+from iotistic.agent.from_settings import make_log
 from iotistic.agent.setting_list import BY_NAME
 from iotistic.agent.settings import InvalidSettings, Settings, Source
 from iotistic.model.errors import Conflict

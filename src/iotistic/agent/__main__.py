@@ -9,8 +9,9 @@ import signal
 import sys
 
 from iotistic import __version__
-from iotistic.agent.app import DeviceAgent, make_log
+from iotistic.agent.app import DeviceAgent
 from iotistic.agent.clock import SystemClock
+from iotistic.agent.from_settings import make_log
 from iotistic.agent.running import Ending
 from iotistic.agent.settings import Settings
 from iotistic.model.errors import IotisticError

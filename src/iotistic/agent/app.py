@@ -9,8 +9,6 @@ containers are not touched by the agent's end.
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
@@ -20,28 +18,26 @@ from iotistic.agent.api import DeviceAPI, Rooms
 from iotistic.agent.api.endpoint_files import ACCESS_FILE
 from iotistic.agent.clock import Clock
 from iotistic.agent.config import ConfigManager, ScheduledRestart
-from iotistic.agent.host.machine import machine_hash
+from iotistic.agent.from_settings import (
+    database_path,
+    make_engine,
+    policy_of,
+    provisioning_settings_of,
+    state_dir,
+)
 from iotistic.agent.host.runtime_dir import choose as choose_runtime_dir
 from iotistic.agent.http import CloudHttp, Traffic
-from iotistic.agent.logs import LogBook, LogFormat
+from iotistic.agent.logs import LogBook
 from iotistic.agent.provisioning import DeviceManager
-from iotistic.agent.provisioning.settings import ProvisioningSettings
 from iotistic.agent.reconciler import StateReconciler
 from iotistic.agent.running import AgentProcess, Ending, Room, Run, Running
 from iotistic.agent.runtime_folders import RuntimeFolders
-from iotistic.agent.setting_list import EngineKind
-from iotistic.agent.settings import InvalidSettings, Settings
+from iotistic.agent.settings import Settings
 from iotistic.agent.store import CloudLink, Store, StoredTarget
 from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals
 from iotistic.agent.telemetry import MetricsSource, read_host_facts
-from iotistic.agent.telemetry.host import mac_address
 from iotistic.engines.protocol import Engine
-from iotistic.model.secret import Secret
 from iotistic.model.words import LogComponent
-from iotistic.planner.policy import Policy
-
-MIB = 1024 * 1024
-SIMULATED_ENGINE_FILE = "simulated-engine.json"
 
 
 class DeviceAgent:
@@ -58,13 +54,13 @@ class DeviceAgent:
 
         Raises what opening the store raises: then there is nothing to run.
         """
-        database = _database(self._settings)
+        database = database_path(self._settings)
         started_at_ms, started_s = self._clock.wall_ms(), self._clock.now_s()
         async with Store.open(database, self._clock) as store:
             for error in self._settings.adopt(await store.settings()):
                 self._log.warning("stored setting not in force", error=error)
             held = await store.target()
-            engine = _engine(self._settings, store.identity.uuid, database.parent, self._clock)
+            engine = make_engine(self._settings, store.identity.uuid, database.parent, self._clock)
             try:
                 rooms = await self._wire(store, engine, held, started_at_ms, started_s)
                 return await rooms.run()
@@ -80,7 +76,7 @@ class DeviceAgent:
         started_s: float,
     ) -> Running:
         settings, clock, rng = self._settings, self._clock, SystemRandom()
-        database = _database(settings)
+        database = database_path(settings)
 
         def config_changed() -> None:
             settings_changed()
@@ -92,7 +88,7 @@ class DeviceAgent:
             held=held.config if held is not None else None,
             on_change=config_changed,
         )
-        provisioning_settings = await asyncio.to_thread(_provisioning_settings, settings)
+        provisioning_settings = await asyncio.to_thread(provisioning_settings_of, settings)
         given: Path | None = settings.value("RUNTIME_DIR")
         runtime_dir = await asyncio.to_thread(lambda: choose_runtime_dir(given))
         traffic = Traffic()
@@ -108,7 +104,7 @@ class DeviceAgent:
             store=store,
             clock=clock,
             log=self._log,
-            policy=_policy(settings),
+            policy=policy_of(settings),
             folders=RuntimeFolders(runtime_dir, store.identity.uuid, clock),
             runtime_dir=str(runtime_dir),
             interval_s=lambda: settings.value("RECONCILIATION_INTERVAL_MS") / 1000,
@@ -132,7 +128,7 @@ class DeviceAgent:
             settings=provisioning_settings,
             on_change=identity_changed,
             on_reset=running.restart,
-            access_file=_state_dir(settings) / ACCESS_FILE,
+            access_file=state_dir(settings) / ACCESS_FILE,
             traffic=traffic,
         )
         current = CurrentState(
@@ -177,7 +173,7 @@ class DeviceAgent:
 
         running.process = AgentProcess(
             engine_kind=settings.value("CONTAINER_ENGINE"),
-            state_dir=_state_dir(settings),
+            state_dir=state_dir(settings),
             database_path=database,
             started_at_ms=started_at_ms,
             started_s=started_s,
@@ -199,7 +195,7 @@ class DeviceAgent:
                 supervision=running.supervision,
                 clock=clock,
                 log=self._log,
-                policy=_policy(settings),
+                policy=policy_of(settings),
             ),
             port=settings.value("DEVICE_API_PORT"),
         )
@@ -252,80 +248,3 @@ def _after(first: Run, then: Run) -> Run:
         await then()
 
     return both
-
-
-def _database(settings: Settings) -> Path:
-    path: Path = settings.value("DATABASE_PATH")
-    return path.absolute()
-
-
-def _state_dir(settings: Settings) -> Path:
-    chosen: Path | None = settings.value("STATE_DIR")
-    return chosen.absolute() if chosen is not None else _database(settings).parent
-
-
-def _engine(settings: Settings, uuid: str, folder: Path, clock: Clock) -> Engine:
-    if settings.value("CONTAINER_ENGINE") is EngineKind.SIMULATED:
-        from iotistic.engines.simulated import FileShelf, SimulatedEngine
-
-        return SimulatedEngine(uuid, clock, shelf=FileShelf(folder / SIMULATED_ENGINE_FILE))
-    from iotistic.engines.docker import DockerEngine
-
-    return DockerEngine.from_environment(uuid, os.environ)
-
-
-def _policy(settings: Settings) -> Policy:
-    value = settings.value
-    return Policy(
-        allow=value("POLICY_ALLOW"),
-        disk_floor_bytes=value("DISK_FLOOR_MB") * MIB,
-        image_budget_bytes=value("IMAGE_BUDGET_MB") * MIB,
-        memory_floor_bytes=value("MEMORY_FLOOR_MB") * MIB,
-    )
-
-
-def _provisioning_settings(settings: Settings) -> ProvisioningSettings:
-    value = settings.value
-    host = read_host_facts()
-    key: str | None = value("PROVISIONING_API_KEY")
-    return ProvisioningSettings(
-        endpoint=value("CLOUD_API_ENDPOINT"),
-        api_key=Secret(key) if key else None,
-        device_name=value("DEVICE_NAME"),
-        device_type=value("DEVICE_TYPE"),
-        mac_address=value("MAC_ADDRESS") or mac_address() or "",
-        os_version=value("OS_VERSION") or host.os_version,
-        application_id=value("APPLICATION_ID"),
-        dialect=value("PROVISIONING_DIALECT"),
-        ca_cert=_read_pem(value("CLOUD_CA_CERT")),
-        allow_insecure=value("ALLOW_INSECURE_CLOUD"),
-        require=value("REQUIRE_PROVISIONING"),
-        api_version=value("API_VERSION"),
-        agent_version=__version__,
-        architecture=host.architecture,
-        machine_hash=machine_hash(),
-    )
-
-
-def _read_pem(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSettings(
-            f"CLOUD_CA_CERT: cannot read {path} as PEM: {error}",
-            remedy="name a readable PEM file, or unset it",
-        ) from error
-
-
-def make_log(settings: Settings, clock: Clock) -> LogBook:
-    """The agent's log on standard error: text on a terminal, else JSON lines."""
-    form = LogFormat.TEXT if sys.stderr.isatty() else LogFormat.JSON
-    return LogBook(
-        clock,
-        output=sys.stderr,
-        form=settings.value("LOG_FORMAT") or form,
-        level=settings.value("LOG_LEVEL"),
-        records_max=settings.value("MAX_LOGS"),
-    )

@@ -1,0 +1,105 @@
+"""From settings to what they configure, read once at the start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from iotistic import __version__
+from iotistic.agent.clock import Clock
+from iotistic.agent.host.machine import machine_hash
+from iotistic.agent.logs import LogBook, LogFormat
+from iotistic.agent.provisioning.settings import ProvisioningSettings
+from iotistic.agent.setting_list import EngineKind
+from iotistic.agent.settings import InvalidSettings, Settings
+from iotistic.agent.telemetry import read_host_facts
+from iotistic.agent.telemetry.host import mac_address
+from iotistic.engines.protocol import Engine
+from iotistic.model.secret import Secret
+from iotistic.planner.policy import Policy
+
+MIB = 1024 * 1024
+SIMULATED_ENGINE_FILE = "simulated-engine.json"
+
+
+def database_path(settings: Settings) -> Path:
+    """Where the agent's database is."""
+    path: Path = settings.value("DATABASE_PATH")
+    return path.absolute()
+
+
+def state_dir(settings: Settings) -> Path:
+    """Where `iotctl` finds the agent."""
+    chosen: Path | None = settings.value("STATE_DIR")
+    return chosen.absolute() if chosen is not None else database_path(settings).parent
+
+
+def make_engine(settings: Settings, uuid: str, folder: Path, clock: Clock) -> Engine:
+    """The engine that runs this device's containers."""
+    if settings.value("CONTAINER_ENGINE") is EngineKind.SIMULATED:
+        from iotistic.engines.simulated import FileShelf, SimulatedEngine
+
+        return SimulatedEngine(uuid, clock, shelf=FileShelf(folder / SIMULATED_ENGINE_FILE))
+    from iotistic.engines.docker import DockerEngine
+
+    return DockerEngine.from_environment(uuid, os.environ)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What apps may do here."""
+    value = settings.value
+    return Policy(
+        allow=value("POLICY_ALLOW"),
+        disk_floor_bytes=value("DISK_FLOOR_MB") * MIB,
+        image_budget_bytes=value("IMAGE_BUDGET_MB") * MIB,
+        memory_floor_bytes=value("MEMORY_FLOOR_MB") * MIB,
+    )
+
+
+def provisioning_settings_of(settings: Settings) -> ProvisioningSettings:
+    """What joining a cloud needs. Reads files; raises InvalidSettings."""
+    value = settings.value
+    host = read_host_facts()
+    key: str | None = value("PROVISIONING_API_KEY")
+    return ProvisioningSettings(
+        endpoint=value("CLOUD_API_ENDPOINT"),
+        api_key=Secret(key) if key else None,
+        device_name=value("DEVICE_NAME"),
+        device_type=value("DEVICE_TYPE"),
+        mac_address=value("MAC_ADDRESS") or mac_address() or "",
+        os_version=value("OS_VERSION") or host.os_version,
+        application_id=value("APPLICATION_ID"),
+        dialect=value("PROVISIONING_DIALECT"),
+        ca_cert=_read_pem(value("CLOUD_CA_CERT")),
+        allow_insecure=value("ALLOW_INSECURE_CLOUD"),
+        require=value("REQUIRE_PROVISIONING"),
+        api_version=value("API_VERSION"),
+        agent_version=__version__,
+        architecture=host.architecture,
+        machine_hash=machine_hash(),
+    )
+
+
+def _read_pem(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(
+            f"CLOUD_CA_CERT: cannot read {path} as PEM: {error}",
+            remedy="name a readable PEM file, or unset it",
+        ) from error
+
+
+def make_log(settings: Settings, clock: Clock) -> LogBook:
+    """The agent's log on standard error: text on a terminal, else JSON lines."""
+    form = LogFormat.TEXT if sys.stderr.isatty() else LogFormat.JSON
+    return LogBook(
+        clock,
+        output=sys.stderr,
+        form=settings.value("LOG_FORMAT") or form,
+        level=settings.value("LOG_LEVEL"),
+        records_max=settings.value("MAX_LOGS"),
+    )
