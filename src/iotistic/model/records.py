@@ -1,10 +1,10 @@
 """Records on the wire: what leaves a device for good, each under an id of its own.
 
 A record's id is (uuid of the device, class, epoch, seq). An epoch is a random word that the
-device makes anew at each start of its outbox; within it `seq` counts from 1 in the order in which the
-records were made. So a device whose disk was put back to an earlier day
-never gives an id twice, and whoever keeps the highest `seq` stored per class and epoch (the
-watermark) knows duplicates from news, and which records never came (gaps).
+device makes anew at each start of its outbox; within it `seq` counts from 1 in the order in which
+the records were made. So a device whose disk was put back to an earlier day never gives an id
+twice, and whoever keeps the highest `seq` stored per class and epoch (the watermark) knows
+duplicates from news, and which records never came (gaps).
 
     POST /api/v1/device/{uuid}/records   application/x-ndjson, gzip allowed; one record a line
     POST /api/v1/device/{uuid}/logs      the same for the class `log`, in the form of log lines
