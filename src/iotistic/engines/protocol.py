@@ -47,6 +47,25 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStats:
+    """What a running container used. All but memory and pids counts up from its start: who wants
+    rates compares two. None: the engine does not tell.
+
+    `cpu_ns` is of all cores together. Memory is without the page cache that could be let go, as
+    `docker stats` shows it. `rx`, `tx` are its networks', `read`, `written` its block devices'.
+    """
+
+    cpu_ns: int | None = None
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    rx_bytes: int | None = None
+    tx_bytes: int | None = None
+    read_bytes: int | None = None
+    written_bytes: int | None = None
+    pids: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerLogLine:
     """One line of a container's output; `time_ns` is the engine's Unix time."""
 
@@ -99,6 +118,13 @@ class Engine(Protocol):
 
     async def started_at(self, container_id: str) -> str | None:
         """The engine's text for when the container last started; None when it is not there."""
+        ...
+
+    async def stats(self, container_id: str) -> ContainerStats | None:
+        """What the container used since its start; None when it is not there or does not run.
+
+        Cheap: the engine is asked for one reading, and does not wait for a second one.
+        """
         ...
 
     async def inspect(self, container_id: str, request: ContainerRequest) -> Inspected | None:

@@ -17,6 +17,7 @@
     objects      networks and volumes
     pull         progress, and the errors inside the stream
     logs, events streams
+    stats        what a running container used
     credentials  logins for registries from Docker's own kind of file
 
 Nothing is kept between calls but the connection: after a restart of the agent or of the engine

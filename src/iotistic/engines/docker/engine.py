@@ -26,8 +26,10 @@ from iotistic.engines.docker.listing import (
 from iotistic.engines.docker.logs import follow_logs
 from iotistic.engines.docker.objects import Objects
 from iotistic.engines.docker.pull import pull_image
+from iotistic.engines.docker.stats import read_stats
 from iotistic.engines.protocol import (
     ContainerLogLine,
+    ContainerStats,
     Credentials,
     EngineEvent,
     EngineInfo,
@@ -107,6 +109,10 @@ class DockerEngine:
     async def started_at(self, container_id: str) -> str | None:
         """The engine's text for when the container last started; None when it is not there."""
         return await self._lifecycle.started_at(container_id)
+
+    async def stats(self, container_id: str) -> ContainerStats | None:
+        """What the container used since its start; None when it does not run."""
+        return await read_stats(self._connection, container_id)
 
     async def inspect(self, container_id: str, request: ContainerRequest) -> Inspected | None:
         """What the container was really made with, in the words of `request`."""

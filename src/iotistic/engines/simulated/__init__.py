@@ -4,6 +4,7 @@
     calls       how each call is done: latencies, counts, faults
     faults      which calls go wrong next, and how
     streams     output and events
+    stats       what its containers are said to use
     outside     what others do to it: kill, crash, update, fill its disk, take it down
     images      the registries of its world, and how a container of an image behaves
     daemon      every change of containers as a plain function of state and time (Docker 20.10's

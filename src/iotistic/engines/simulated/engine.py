@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from iotistic.engines.protocol import (
     ContainerLogLine,
+    ContainerStats,
     EngineEvent,
     EngineInfo,
     ProgressSink,
@@ -22,6 +23,7 @@ from iotistic.engines.simulated.images import SimulatedRegistry
 from iotistic.engines.simulated.inspection import inspected
 from iotistic.engines.simulated.outside import Outside
 from iotistic.engines.simulated.shelf import MemoryShelf, Shelf
+from iotistic.engines.simulated.stats import used
 from iotistic.engines.simulated.streams import follow_events, follow_logs
 from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeRequest
 from iotistic.model.errors import Refused
@@ -93,6 +95,17 @@ class SimulatedEngine:
 
         return await self._calls.make(
             "started_at", container_id, look, takes_s=self._calls.latencies.list_s
+        )
+
+    async def stats(self, container_id: str) -> ContainerStats | None:
+        """What the container used since its start; None when it does not run."""
+
+        def look(daemon: Daemon) -> ContainerStats | None:
+            found = daemon.state.containers.get(container_id)
+            return None if found is None else used(found, daemon.now_s)
+
+        return await self._calls.make(
+            "stats", container_id, look, takes_s=self._calls.latencies.list_s
         )
 
     async def inspect(self, container_id: str, request: ContainerRequest) -> Inspected | None:
