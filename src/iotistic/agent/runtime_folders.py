@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from iotistic.agent.clock import Clock
+from iotistic.agent.host.runtime_dir import check_usable
 from iotistic.agent.locks import ControlFolders
 from iotistic.agent.secrets import SecretFile, SecretFiles
 from iotistic.model.container import ContainerRequest
@@ -37,11 +38,31 @@ class RuntimeFolders:
         """
         await self._do(lambda: self._prepare(request, is_new=is_new))
 
+    async def check(self, request: ContainerRequest) -> None:
+        """Raise what `prepare` would, as far as it can be told without changing anything."""
+        await self._do(lambda: self._check(request))
+
+    def _check(self, request: ContainerRequest) -> None:
+        files, has_control = self._parts(request)
+        if has_control:
+            check_usable(self._runtime_dir / self._uuid)
+        self._secrets.check(files)
+
     def _prepare(self, request: ContainerRequest, *, is_new: bool) -> None:
-        labels = dict(request.labels)
-        app_id, key = int(labels[LABEL_APP_ID]), labels[LABEL_SERVICE_ID]
+        app_id, key = _service_of(request)
+        files, has_control = self._parts(request)
+        if has_control:
+            self._control.ensure(app_id, key)
+            if is_new:
+                self._control.forget_handover(app_id, key)
+        self._secrets.write(app_id, key, files)
+
+    def _parts(self, request: ContainerRequest) -> tuple[dict[str, SecretFile], bool]:
+        """The files of its secrets by name, and whether it has a control folder."""
+        app_id, key = _service_of(request)
         place = (str(self._runtime_dir), self._uuid, app_id, key)
         files: dict[str, SecretFile] = {}
+        has_control = False
         for folder in request.folders:
             name = Path(folder.source).name
             if folder.content is not None and folder.source == secret_file(*place, name):
@@ -49,12 +70,10 @@ class RuntimeFolders:
                     value=folder.content, uid=folder.uid, gid=folder.gid, mode=folder.mode
                 )
             elif folder.content is None and folder.source == control_folder(*place):
-                self._control.ensure(app_id, key)
-                if is_new:
-                    self._control.forget_handover(app_id, key)
+                has_control = True
             else:
                 raise ValueError(f"{folder.source} is not where this device keeps such things")
-        self._secrets.write(app_id, key, files)
+        return files, has_control
 
     async def locks(self) -> tuple[Lock, ...]:
         """The locks that services hold."""
@@ -93,3 +112,8 @@ class RuntimeFolders:
     async def _do(self, work: Callable[[], T]) -> T:
         async with self._one_at_a_time:
             return await asyncio.to_thread(work)
+
+
+def _service_of(request: ContainerRequest) -> tuple[int, str]:
+    labels = dict(request.labels)
+    return int(labels[LABEL_APP_ID]), labels[LABEL_SERVICE_ID]

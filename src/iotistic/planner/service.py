@@ -133,7 +133,13 @@ def _replace(
         if active and hands_over(maker, situation, change):
             return _make(maker, situation, needs)
     if active:
-        return maker.stop(current, change.reason, change.differences)
+        successor = maker.service.request
+        return maker.stop(
+            current,
+            change.reason,
+            change.differences,
+            successor=successor if successor.folders else None,
+        )
     return maker.remove(current, change.reason, change.differences)
 
 

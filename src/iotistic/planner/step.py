@@ -23,7 +23,8 @@ class Step:
     """One thing that is safe to do now.
 
     `target` is what the engine calls its object: a container id, or a network's or volume's name.
-    `container` is what to make; for START and RESTART it says which files have to be there.
+    `container` is what to make; for START and RESTART it says which files have to be there, for
+    STOP which files its successor needs: where those cannot be, what runs goes on.
     `owner` is the service that a pull is for (its subject is the image, which belongs to no app).
     `purpose` is the spec hash it serves, for the counting of attempts. `name` is the new name of a
     RENAME. `lockless`: a person asked for it, or it clears away what should not be; no lock holds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from iotistic.model.container import ContainerRequest
 from iotistic.model.observation import Container
 from iotistic.model.words import ContainerState, WaitReason
 from iotistic.planner.order import ACTIVE
@@ -86,9 +87,11 @@ class Maker:
         fields: tuple[Difference, ...] = (),
         *,
         lockless: bool = False,
+        successor: ContainerRequest | None = None,
     ) -> Step:
-        """Stop what runs."""
-        return self.step(StepKind.STOP, container, reason, fields=fields, lockless=lockless)
+        """Stop what runs, if `successor`, which is to come in its place, can be made here."""
+        step = self.step(StepKind.STOP, container, reason, fields=fields, lockless=lockless)
+        return step if successor is None else replace(step, container=successor)
 
     def remove(
         self, container: Container, reason: str, fields: tuple[Difference, ...] = ()

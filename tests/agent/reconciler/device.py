@@ -96,6 +96,7 @@ async def running_device(
     policy: Policy | None = None,
     may_act: Callable[[], bool] = lambda: True,
     clock: FastClock | None = None,
+    allow_disk: bool = True,
 ) -> AsyncIterator[Device]:
     """Start the reconciler on `folder` as the agent does; leaving the block kills it."""
     clock = clock or FastClock()
@@ -108,7 +109,9 @@ async def running_device(
             clock=clock,
             log=book.logger(),
             policy=policy or Policy(),
-            folders=RuntimeFolders(folder / "run", store.identity.uuid, clock, allow_disk=True),
+            folders=RuntimeFolders(
+                folder / "run", store.identity.uuid, clock, allow_disk=allow_disk
+            ),
             runtime_dir=str(folder / "run"),
             interval_s=lambda: 30.0,
             may_act=may_act,

@@ -57,6 +57,21 @@ def is_in_memory(path: Path) -> bool:
     return False
 
 
+def check_usable(path: Path) -> Path:
+    """The path, or the closest of its parents that is there; raises RuntimeDirUnusable."""
+    found = nearest(path)
+    if not found.is_dir() or not os.access(found, os.W_OK | os.X_OK):
+        raise RuntimeDirUnusable(found, "the agent cannot write there")
+    return found
+
+
+def nearest(path: Path) -> Path:
+    """The path itself if it is there, else the closest of its parents that is."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
 def ensure_private(root: Path, *parts: str) -> Path:
     """Make `root/part/part…`; all below `root` belong to us and can be entered by nobody else.
 
@@ -90,6 +105,4 @@ def _keep_private(path: Path) -> None:
 
 
 def _may_use(path: Path) -> bool:
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return os.access(path, os.W_OK | os.X_OK)
+    return os.access(nearest(path), os.W_OK | os.X_OK)

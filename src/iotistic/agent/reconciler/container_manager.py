@@ -113,6 +113,9 @@ class ContainerManager:
                 await self._prepare(step)
                 await engine.start(container_id)
             case StepKind.STOP:
+                if step.container is not None:
+                    # What runs is not stopped for what could not be made in its place.
+                    await self._folders.check(step.container)
                 await engine.stop(container_id, grace_s=step.grace_s)
             case StepKind.RENAME:
                 await engine.rename(container_id, step.name)

@@ -16,6 +16,10 @@ class HostFolders(Protocol):
         """Put there what the container needs; with `is_new` an old word of a take-over goes."""
         ...
 
+    async def check(self, request: ContainerRequest) -> None:
+        """Raise what `prepare` would, as far as it can be told without changing anything."""
+        ...
+
     async def locks(self) -> tuple[Lock, ...]:
         """The locks that services hold."""
         ...

@@ -13,6 +13,7 @@ from pathlib import Path
 from iotistic.agent.host.files import DiskFull, write_new
 from iotistic.agent.host.runtime_dir import (
     RuntimeDirUnusable,
+    check_usable,
     checked,
     ensure_private,
     is_in_memory,
@@ -97,6 +98,19 @@ class SecretFiles:
                 if error.errno == errno.ENOSPC:
                     raise DiskFull(path) from error
                 raise RuntimeDirUnusable(path, error.strerror or "") from error
+
+    def check(self, files: Mapping[str, SecretFile]) -> None:
+        """Raise what `write` would, as far as it can be told without changing anything."""
+        if not files:
+            return
+        folder = check_usable(self._runtime_dir / self._uuid / "secrets")
+        if not self._allow_disk and not is_in_memory(folder):
+            raise SecretsNotInMemory(folder)
+        groups = {os.getegid(), *os.getgroups()}
+        for name, file in files.items():
+            ours = file.uid == os.geteuid() and file.gid in groups
+            if not (ours or os.geteuid() == 0 or file.mode & _EVERYBODY_READS):
+                raise SecretOwner(name, file)
 
     def remove_unused(self, keep: Collection[tuple[int, str]]) -> None:
         """Remove the files of other services than these (app id, key).
