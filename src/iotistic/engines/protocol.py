@@ -67,11 +67,17 @@ class ContainerStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerLogLine:
-    """One line of a container's output; `time_ns` is the engine's Unix time."""
+    """One line of a container's output; `time_ns` is the engine's Unix time.
+
+    Times of a container's lines mostly grow, in the engine's order: its two streams may pass one
+    another, and a wall clock that is put right may go back. A line too long to be given whole comes
+    in pieces, of which all but the first are its `rest`.
+    """
 
     text: str
     stderr: bool
     time_ns: int
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,10 +208,12 @@ class Engine(Protocol):
         ...
 
     def logs(
-        self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
+        self, container_id: str, *, tail: int | None, follow: bool, since_s: float | None = None
     ) -> AsyncGenerator[ContainerLogLine, None]:
-        """Its output: the last `tail` lines, then, with `follow`, what comes until it ends.
+        """Its output: the last `tail` lines (None: all), then, with `follow`, what comes until it
+        ends. `since_s` leaves out what is older, and keeps what is of that very instant.
 
+        Raises Refused (`logs-not-readable`) when the engine keeps no output of it for reading.
         Who leaves it early closes it (`contextlib.aclosing`), and so ends the stream.
         """
         ...

@@ -43,6 +43,10 @@ class Site(Protocol):
         """`docker update --cpu-shares 512`."""
         ...
 
+    async def say(self, container_id: str, *lines: str) -> None:
+        """Its program writes these lines."""
+        ...
+
     async def close(self) -> None:
         """Remove all that was made."""
         ...
@@ -80,6 +84,10 @@ class SimulatedSite:
     async def update(self, container_id: str) -> None:
         await self.simulated.outside.update(container_id, cpu_shares=512)
 
+    async def say(self, container_id: str, *lines: str) -> None:
+        for line in lines:
+            await self.simulated.outside.say(container_id, line)
+
     async def close(self) -> None:
         await self.engine.close()
 
@@ -104,6 +112,11 @@ class DockerSite:
 
     async def update(self, container_id: str) -> None:
         self.http.call("POST", f"/containers/{container_id}/update", body={"CpuShares": 512})
+
+    async def say(self, container_id: str, *lines: str) -> None:
+        command = ["sh", "-c", 'printf "%s\\n" "$@" > /proc/1/fd/1', "say", *lines]
+        made = self.http.call("POST", f"/containers/{container_id}/exec", body={"Cmd": command})
+        self.http.call("POST", f"/exec/{made['Id']}/start", body={"Detach": True})
 
     async def close(self) -> None:
         for uuid, engine in self._made:

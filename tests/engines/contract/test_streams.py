@@ -8,7 +8,8 @@ from contextlib import aclosing
 import pytest
 
 from iotistic.engines.protocol import ContainerLogLine, Engine, EngineEvent
-from iotistic.model.errors import NotFound
+from iotistic.model.errors import NotFound, Refused
+from iotistic.model.service import Logging
 from tests.engines.builders import eventually, request
 from tests.engines.contract.sites import SLEEPER, Site
 
@@ -59,6 +60,61 @@ async def test_followed_output_ends_with_the_container(engine: Engine, uuid: str
         await engine.stop(container_id, grace_s=5)
 
     assert followed == await lines(engine, container_id)
+
+
+async def test_output_since_a_line_begins_with_what_is_of_its_second_and_keeps_the_order(
+    site: Site,
+) -> None:
+    container_id = await running(site.engine, site.uuid)
+    said = [f"line {number}" for number in range(50)]
+    await site.say(container_id, *said)
+    all_of_it = await eventually(
+        lambda: lines(site.engine, container_id, tail=100), lambda seen: len(seen) == 51
+    )
+    second_s = all_of_it[30].time_ns // 10**9
+
+    stream = site.engine.logs(container_id, tail=None, follow=False, since_s=second_s)
+    since = [line async for line in stream]
+
+    assert [line.text for line in all_of_it[1:]] == said
+    assert since == [line for line in all_of_it if line.time_ns >= second_s * 10**9]
+    assert [line async for line in site.engine.logs(container_id, tail=None, follow=False)] == (
+        all_of_it
+    )
+
+
+async def test_followed_output_goes_on_from_the_line_that_was_the_last_one(site: Site) -> None:
+    container_id = await running(site.engine, site.uuid)
+    await site.say(container_id, "one", "two")
+    seen = await eventually(lambda: lines(site.engine, container_id), lambda seen: len(seen) == 3)
+    followed: list[str] = []
+
+    async def follow() -> None:
+        since_s = seen[-1].time_ns // 10**9
+        stream = site.engine.logs(container_id, tail=None, follow=True, since_s=since_s)
+        async with aclosing(stream):
+            async for line in stream:
+                followed.append(line.text)
+                if line.text == "four":
+                    return
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follow())
+        await site.say(container_id, "three")
+        await site.say(container_id, "four")
+
+    assert followed[-4:] == ["one", "two", "three", "four"]
+
+
+async def test_output_that_the_engine_does_not_keep_is_refused(engine: Engine, uuid: str) -> None:
+    made = request(uuid, reference=SLEEPER, logging=Logging(driver="none"))
+    container_id = await engine.create_container(made)
+    await engine.start(container_id)
+
+    with pytest.raises(Refused) as raised:
+        await lines(engine, container_id)
+
+    assert raised.value.code == "logs-not-readable"
 
 
 async def test_the_output_of_what_is_gone(engine: Engine) -> None:

@@ -74,6 +74,15 @@ def test_a_line_longer_than_the_limit_comes_in_pieces() -> None:
     ]
 
 
+def test_all_but_the_first_piece_of_a_line_are_said_to_be_its_rest() -> None:
+    pieces = [frame("x" * 16384) for _ in range(10)]
+
+    found = decoded(*pieces, frame("end\n"), frame("next\n"))
+
+    assert [line.rest for line in found] == [False, True, True, False]
+    assert {line.time_ns for line in found} == {AT_NS}
+
+
 def test_what_ends_without_a_line_end_is_given_as_well() -> None:
     assert texts(frame("done\n"), frame("no end")) == ["done", "no end"]
 

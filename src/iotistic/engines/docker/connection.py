@@ -175,9 +175,11 @@ class Connection:
         if self._session is None:
             unix = self._host.url.removeprefix("unix://")
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(unix)
+                # No limit: each container's output is followed on a connection of its own, and
+                # what is asked of the engine must not wait for one of them to end.
+                connector=aiohttp.UnixConnector(unix, limit=0)
                 if unix != self._host.url
-                else aiohttp.TCPConnector(ssl=self._host.tls or True),
+                else aiohttp.TCPConnector(ssl=self._host.tls or True, limit=0),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )

@@ -192,7 +192,7 @@ class DockerEngine:
         await self._lifecycle.remove(container_id)
 
     def logs(
-        self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
+        self, container_id: str, *, tail: int | None, follow: bool, since_s: float | None = None
     ) -> AsyncGenerator[ContainerLogLine, None]:
         """Its output: the last `tail` lines, then, with `follow`, what comes until it ends."""
         return follow_logs(

@@ -9,6 +9,7 @@ its own and only the last with a line end.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -17,12 +18,13 @@ from iotistic.engines.docker.connection import Connection, decode
 from iotistic.engines.docker.deadlines import LIST_S
 from iotistic.engines.docker.errors import EngineAnswer, general
 from iotistic.engines.protocol import ContainerLogLine
-from iotistic.model.errors import EngineUnavailable
+from iotistic.model.errors import EngineUnavailable, Refused
 
 LINE_BYTES_MAX = 64 * 1024
 _HEADER_BYTES = 8
 _FRAME_BYTES_MAX = 1024 * 1024
 _STDERR = 2
+_NOT_IMPLEMENTED = 501
 
 
 class _Config(msgspec.Struct):
@@ -34,11 +36,21 @@ class _Inspected(msgspec.Struct):
 
 
 async def follow_logs(
-    connection: Connection, container_id: str, *, tail: int, follow: bool, since_s: float | None
+    connection: Connection,
+    container_id: str,
+    *,
+    tail: int | None,
+    follow: bool,
+    since_s: float | None,
 ) -> AsyncGenerator[ContainerLogLine, None]:
     """The last `tail` lines, then, with `follow`, what comes until the container ends."""
     path = f"containers/{container_id}"
-    params = {"stdout": "1", "stderr": "1", "timestamps": "1", "tail": str(tail)}
+    params = {
+        "stdout": "1",
+        "stderr": "1",
+        "timestamps": "1",
+        "tail": "all" if tail is None else str(tail),
+    }
     params |= {"follow": "1"} if follow else {}
     params |= {} if since_s is None else {"since": f"{since_s:.9f}"}
     try:
@@ -54,6 +66,12 @@ async def follow_logs(
             for line in decoder.end():
                 yield line
     except EngineAnswer as answer:
+        if answer.status == _NOT_IMPLEMENTED:
+            raise Refused(
+                f"logs of container {container_id[:12]}: {answer.text}",
+                code="logs-not-readable",
+                remedy="give the service a logging driver that can be read, such as local",
+            ) from answer
         raise general(answer, f"logs of container {container_id[:12]}") from answer
 
 
@@ -63,7 +81,7 @@ class LogDecoder:
     def __init__(self, *, terminal: bool) -> None:
         self._terminal = terminal
         self._bytes = bytearray()
-        self._begun: dict[bool, tuple[int, bytearray]] = {}
+        self._begun: dict[bool, _Begun] = {}
 
     def feed(self, data: bytes) -> Iterator[ContainerLogLine]:
         """The lines that these bytes complete; raises EngineUnavailable for a broken frame."""
@@ -79,8 +97,8 @@ class LogDecoder:
         if self._terminal and self._bytes:
             yield from self._message(False, bytes(self._bytes) + b"\n")
             self._bytes.clear()
-        for stderr, (time_ns, text) in self._begun.items():
-            yield _line(bytes(text), stderr, time_ns)
+        for stderr, begun in self._begun.items():
+            yield _line(begun.text, stderr, begun.time_ns, rest=begun.rest)
         self._begun.clear()
 
     def _next_frame(self) -> tuple[bool, bytes] | None:
@@ -106,21 +124,33 @@ class LogDecoder:
     def _message(self, stderr: bool, message: bytes) -> Iterator[ContainerLogLine]:
         time_ns, text = _split_time(message)
         begun = self._begun.pop(stderr, None)
+        rest = False
         if begun is not None:  # the rest of a long message: the line keeps its first time
-            time_ns, text = begun[0], bytes(begun[1]) + text
+            time_ns, text, rest = begun.time_ns, begun.text + text, begun.rest
         ended = text.endswith(b"\n")
         text = text.rstrip(b"\r\n") if ended else text
         while len(text) > LINE_BYTES_MAX:
-            yield _line(text[:LINE_BYTES_MAX], stderr, time_ns)
-            text = text[LINE_BYTES_MAX:]
+            yield _line(text[:LINE_BYTES_MAX], stderr, time_ns, rest=rest)
+            text, rest = text[LINE_BYTES_MAX:], True
         if ended:
-            yield _line(text, stderr, time_ns)
+            yield _line(text, stderr, time_ns, rest=rest)
         else:
-            self._begun[stderr] = (time_ns, bytearray(text))
+            self._begun[stderr] = _Begun(time_ns, text, rest)
 
 
-def _line(text: bytes, stderr: bool, time_ns: int) -> ContainerLogLine:
-    return ContainerLogLine(text=text.decode("utf-8", "replace"), stderr=stderr, time_ns=time_ns)
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A line whose end has not come yet; `rest`: pieces of it were given already."""
+
+    time_ns: int
+    text: bytes
+    rest: bool
+
+
+def _line(text: bytes, stderr: bool, time_ns: int, *, rest: bool) -> ContainerLogLine:
+    return ContainerLogLine(
+        text=text.decode("utf-8", "replace"), stderr=stderr, time_ns=time_ns, rest=rest
+    )
 
 
 def _split_time(message: bytes) -> tuple[int, bytes]:

@@ -239,6 +239,7 @@ class Daemon:
     def say(self, container: SimulatedContainer, text: str, *, stderr: bool = False) -> None:
         """Let its program write a line."""
         time_ns = self.wall_ms * 1_000_000 + len(container.log)
+        container.said += 1
         container.log = [*container.log, LogEntry(text, time_ns, stderr)][-_LOG_LINES_MAX:]
         self._happened("say", container)
 

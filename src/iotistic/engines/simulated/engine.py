@@ -286,7 +286,7 @@ class SimulatedEngine:
         await self._calls.make("remove", container_id, remove, half=half)
 
     def logs(
-        self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
+        self, container_id: str, *, tail: int | None, follow: bool, since_s: float | None = None
     ) -> AsyncGenerator[ContainerLogLine, None]:
         """Its output: the last `tail` lines, then, with `follow`, what comes until it ends."""
         return follow_logs(self._calls, container_id, tail=tail, follow=follow, since_s=since_s)

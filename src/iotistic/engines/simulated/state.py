@@ -83,6 +83,8 @@ class SimulatedContainer(msgspec.Struct, kw_only=True):
     restart_count: int = 0
     stopped_by_hand: bool = False
     log: list[LogEntry] = []
+    said: int = 0
+    """How many lines it wrote; `log` holds the last of them."""
 
     @property
     def ports(self) -> tuple[SimulatedPort, ...]:
