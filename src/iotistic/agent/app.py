@@ -26,6 +26,7 @@ from iotistic.agent.from_settings import (
     state_dir,
 )
 from iotistic.agent.host.runtime_dir import choose as choose_runtime_dir
+from iotistic.agent.host.time_sync import clock_synced
 from iotistic.agent.http import CloudHttp, Traffic
 from iotistic.agent.logs import LogBook
 from iotistic.agent.provisioning import DeviceManager
@@ -36,6 +37,7 @@ from iotistic.agent.settings import Settings
 from iotistic.agent.store import CloudLink, Store, StoredTarget
 from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals
 from iotistic.agent.telemetry import MetricsSource, read_host_facts
+from iotistic.agent.wall_clock import WallClock, last_time
 from iotistic.engines.protocol import Engine
 from iotistic.model.words import LogComponent
 
@@ -92,6 +94,13 @@ class DeviceAgent:
         given: Path | None = settings.value("RUNTIME_DIR")
         runtime_dir = await asyncio.to_thread(lambda: choose_runtime_dir(given))
         traffic = Traffic()
+        wall_clock = WallClock(
+            clock=clock,
+            synced=clock_synced,
+            folder=database.parent,
+            last_ms=await asyncio.to_thread(last_time, database.parent),
+            log=self._log,
+        )
         running = Running(self._book, clock, rng)
 
         def snapshot_changed() -> None:
@@ -130,6 +139,7 @@ class DeviceAgent:
             on_reset=running.restart,
             access_file=state_dir(settings) / ACCESS_FILE,
             traffic=traffic,
+            clock_in_doubt=lambda: wall_clock.in_doubt,
         )
         current = CurrentState(
             snapshot=reconciler.snapshot,
@@ -147,7 +157,7 @@ class DeviceAgent:
         sync = CloudSync(
             store=store,
             link=manager.link,
-            connect=lambda link: self._connect(link, traffic),
+            connect=lambda link: self._connect(link, traffic, wall_clock),
             offer=reconciler.offer_target,
             snapshot=reconciler.snapshot,
             current=current,
@@ -194,6 +204,7 @@ class DeviceAgent:
                 book=self._book,
                 supervision=running.supervision,
                 clock=clock,
+                wall_clock=wall_clock,
                 log=self._log,
                 policy=policy_of(settings),
             ),
@@ -211,6 +222,7 @@ class DeviceAgent:
             Room("provisioning", manager.run),
             Room("cloud-sync", sync.run),
             Room("scheduled-restart", restart.run),
+            Room("wall-clock", wall_clock.run),
         )
         return running
 
@@ -222,7 +234,7 @@ class DeviceAgent:
             metrics_s=value("METRICS_INTERVAL_MS") / 1000,
         )
 
-    def _connect(self, link: CloudLink, traffic: Traffic) -> CloudHttp:
+    def _connect(self, link: CloudLink, traffic: Traffic, wall_clock: WallClock) -> CloudHttp:
         return CloudHttp(
             link.endpoint,
             clock=self._clock,
@@ -232,6 +244,7 @@ class DeviceAgent:
             api_version=self._settings.value("API_VERSION"),
             agent_version=__version__,
             traffic=traffic,
+            clock_in_doubt=lambda: wall_clock.in_doubt,
         )
 
     def _learn_secrets(self, store: Store) -> None:

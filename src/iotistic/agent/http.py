@@ -17,7 +17,7 @@ import os
 import re
 import ssl
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -26,7 +26,9 @@ import msgspec
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.endpoint import API_VERSION, Endpoint, parse_endpoint, retry_after_s
-from iotistic.agent.trust import make_ssl_context, no_trust, normalize_pem
+from iotistic.agent.trust import make_ssl_context, no_trust, normalize_pem, out_of_time
+from iotistic.agent.validity import Validity, fetch_validity
+from iotistic.agent.wall_clock import implausible
 from iotistic.model.errors import CloudUnavailable, Conflict, InvalidField, Refused
 from iotistic.model.reader import BODY_BYTES_MAX, decode_json
 from iotistic.model.secret import Secret
@@ -89,6 +91,7 @@ class CloudHttp:
 
     `ca_cert` is PEM text; with it only that authority is trusted. Certificates are always
     verified, unless `verify_certificate` is false *and* `allow_insecure` (a local setting).
+    `clock_in_doubt` says whether a certificate that is out of its time may only seem so.
     Raises InvalidField when the address cannot be used, and the first request does so when
     `ca_cert` is no certificate.
     """
@@ -104,10 +107,13 @@ class CloudHttp:
         api_version: str = API_VERSION,
         agent_version: str = "",
         traffic: Traffic | None = None,
+        clock_in_doubt: Callable[[], bool] | None = None,
     ) -> None:
         self.endpoint: Endpoint = parse_endpoint(endpoint, allow_insecure=allow_insecure)
         self.traffic = traffic if traffic is not None else Traffic()
         self._clock = clock
+        self._clock_in_doubt = clock_in_doubt or (lambda: implausible(clock.wall_ms()) is not None)
+        self._validity: Validity | None = None
         self._ca_cert = normalize_pem(ca_cert) if ca_cert else None
         self._verify = verify_certificate or not allow_insecure
         self._api_version = api_version
@@ -206,7 +212,7 @@ class CloudHttp:
                 f"{self.endpoint.origin} did not answer in time", code="cloud-timeout"
             ) from error
         except (ssl.SSLError, aiohttp.ClientSSLError) as error:
-            raise no_trust(error, self.endpoint.origin, self._clock.wall_ms()) from error
+            raise await self._no_trust(error) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: what aiohttp and yarl raise for an answer or address that is malformed.
             raise CloudUnavailable(
@@ -236,6 +242,18 @@ class CloudHttp:
                     auto_decompress=False,
                 )
             return self._session
+
+    async def _no_trust(self, error: Exception) -> CloudUnavailable:
+        in_doubt = out_of_time(error) and self._clock_in_doubt()
+        if in_doubt and self._validity is None:
+            self._validity = await fetch_validity(self.endpoint.origin)
+        return no_trust(
+            error,
+            self.endpoint.origin,
+            wall_ms=self._clock.wall_ms(),
+            clock_in_doubt=in_doubt,
+            valid=self._validity,
+        )
 
     def _ssl(self) -> ssl.SSLContext:
         return make_ssl_context(self._ca_cert, verify=self._verify)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ssl
 
+from iotistic.agent.validity import Validity
+from iotistic.agent.wall_clock import day
 from iotistic.model.errors import CloudUnavailable, InvalidField
 
-PLAUSIBLE_FROM_MS = 1_735_689_600_000
-"""2025-01-01. An earlier date is that of a clock that was never set: no device with this agent has
-it, and no certificate of a cloud that runs today began to be valid before."""
 _X509_NOT_YET_VALID = 9
 _X509_EXPIRED = 10
 
@@ -39,23 +38,41 @@ def make_ssl_context(ca_cert: str | None, *, verify: bool = True) -> ssl.SSLCont
     return context
 
 
-def no_trust(error: Exception, origin: str, wall_ms: int) -> CloudUnavailable:
+def out_of_time(error: Exception) -> bool:
+    """Whether a TLS handshake failed because of a certificate's dates."""
+    found = _verification(error)
+    return found is not None and found.verify_code in (_X509_NOT_YET_VALID, _X509_EXPIRED)
+
+
+def no_trust(
+    error: Exception,
+    origin: str,
+    *,
+    wall_ms: int = 0,
+    clock_in_doubt: bool = False,
+    valid: Validity | None = None,
+) -> CloudUnavailable:
     """What a failed TLS handshake with `origin` means, and what to do about it.
 
-    A clock from before this version was written makes every certificate look too young: that is
-    said as such, since renewing certificates would not help.
+    A clock that is wrong makes certificates look too young or expired. Where the clock is in doubt
+    that is said as such, with its date and the certificate's (`valid`), since renewing
+    certificates would not help.
     """
     found = _verification(error)
     if found is None:
         return CloudUnavailable(f"no TLS with {origin}: {error}", code="tls-failed")
-    if found.verify_code == _X509_NOT_YET_VALID:
-        if wall_ms < PLAUSIBLE_FROM_MS:
-            return CloudUnavailable(
-                f"the clock of this device cannot be right, so the certificate of {origin} "
-                "looks as if it were not valid yet",
-                code="clock-implausible",
-                remedy="set the clock (NTP); it is tried again by itself",
-            )
+    young = found.verify_code == _X509_NOT_YET_VALID
+    if clock_in_doubt and out_of_time(error):
+        seems = "not valid yet" if young else "expired"
+        dates = f", and it is valid from {valid}" if valid is not None else ""
+        return CloudUnavailable(
+            f"the certificate of {origin} looks {seems} by the clock of this device, which cannot "
+            f"be trusted: it says {day(wall_ms)}{dates}",
+            code="tls-clock",
+            remedy="set the clock: timedatectl set-ntp true; if its date is right, renew the "
+            "certificate; it is tried again by itself",
+        )
+    if young:
         return CloudUnavailable(
             f"the certificate of {origin} is not valid yet", code="certificate-not-yet-valid"
         )

@@ -29,6 +29,7 @@ from iotistic.agent.supervisor import Supervision
 from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals
 from iotistic.agent.telemetry.host import HostFacts
 from iotistic.agent.telemetry.metrics import Details, Metrics
+from iotistic.agent.wall_clock import WallClock
 from iotistic.engines.simulated import SimulatedEngine
 from iotistic.planner.policy import Policy
 from tests.agent.fast_clock import FastClock
@@ -237,6 +238,9 @@ async def device(
             book=book,
             supervision=supervision,
             clock=clock,
+            wall_clock=WallClock(
+                clock=clock, synced=lambda: True, folder=folder, last_ms=None, log=log
+            ),
             log=log,
         )
         box = Box(

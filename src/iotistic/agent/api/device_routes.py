@@ -116,6 +116,7 @@ class DeviceRoutes:
                     "error": error_json(facts.snapshot.engine_error),
                 },
                 "target": target_summary_json(target, facts),
+                "clockSynced": rooms.wall_clock.synced,
                 "settled": device_settled(facts),
                 "apps": [verdict_json(app, facts) for app in facts.apps],
                 "warnings": warnings_of(rooms, facts),

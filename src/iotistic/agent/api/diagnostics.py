@@ -19,7 +19,6 @@ import psutil
 from iotistic.agent.api.endpoint_files import ACCESS_FILE, SOCKET_FILE
 from iotistic.agent.api.rooms import Rooms
 from iotistic.agent.api.views import Json, verdict_json
-from iotistic.agent.api.warnings import clock_warning
 from iotistic.agent.provisioning.status import machine_changed
 from iotistic.agent.store.files import StateFiles
 from iotistic.agent.supervisor import ServiceState
@@ -207,8 +206,12 @@ class Diagnostics:
         return _ok(message)
 
     async def _clock(self) -> Finding:
-        warning = clock_warning(self._rooms.clock.wall_ms())
-        return _of(warning) if warning else _ok("plausible")
+        wall_clock = self._rooms.wall_clock
+        if (problem := wall_clock.problem) is not None:
+            return _of(problem)
+        return _ok(
+            "kept right by a time client" if wall_clock.synced else "plausible; no time client"
+        )
 
     async def _permissions(self) -> Finding:
         agent = self._rooms.agent

@@ -15,6 +15,7 @@ from iotistic.agent.store.records import Finding, Identity, JournalEntry, Stored
 from iotistic.agent.supervisor import ServiceHealth
 from iotistic.agent.sync import SyncOutcome, SyncStatus
 from iotistic.engines.protocol import ContainerLogLine, EngineInfo
+from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Resources
 from iotistic.planner.foresight import Foreseen
 from iotistic.planner.step import Plan
@@ -39,6 +40,20 @@ class AgentProcess(Protocol):
 
     def settings_changed(self) -> None:
         """Put settings in force that count at once."""
+        ...
+
+
+class WallClock(Protocol):
+    """What the wall clock is worth."""
+
+    @property
+    def synced(self) -> bool:
+        """Whether a time client keeps it right."""
+        ...
+
+    @property
+    def problem(self) -> IotisticError | None:
+        """Why it cannot be right."""
         ...
 
 

@@ -36,6 +36,7 @@ class Rooms:
     book: ports.LogBook
     supervision: ports.Supervision
     clock: Clock
+    wall_clock: ports.WallClock
     log: AgentLogger
     policy: Policy = field(default_factory=Policy)
     listening: Listening = field(default_factory=Listening)

@@ -6,28 +6,16 @@ from iotistic.agent.api.rooms import Rooms
 from iotistic.agent.api.rows import Facts
 from iotistic.agent.api.views import Json, error_json
 from iotistic.agent.provisioning.status import machine_changed
-from iotistic.agent.trust import PLAUSIBLE_FROM_MS
 from iotistic.model.errors import IotisticError
 
 TARGET_WARNINGS_MAX = 20
 CONFIG_KEYS_MAX = 5
 
 
-def clock_warning(wall_ms: int) -> IotisticError | None:
-    """Whether the wall clock cannot be right."""
-    if wall_ms >= PLAUSIBLE_FROM_MS:
-        return None
-    return IotisticError(
-        "the clock of this device is not set: certificates cannot be judged by it",
-        code="clock-implausible",
-        remedy="set the time, or give it a time server: timedatectl set-ntp true",
-    )
-
-
 def warnings_of(rooms: Rooms, facts: Facts) -> list[Json]:
     """All of them, the most urgent first."""
     found = [*rooms.listening.problems.values()]
-    if (clock := clock_warning(facts.wall_ms)) is not None:
+    if (clock := rooms.wall_clock.problem) is not None:
         found.append(clock)
     if rooms.provisioning.status().resetting:
         found.append(

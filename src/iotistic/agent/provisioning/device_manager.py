@@ -72,6 +72,7 @@ class DeviceManager:
         access_file: Path,
         crypto: Crypto = in_child,
         traffic: Traffic | None = None,
+        clock_in_doubt: Callable[[], bool] | None = None,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -91,6 +92,7 @@ class DeviceManager:
             settings=settings,
             crypto=crypto,
             traffic=traffic if traffic is not None else Traffic(),
+            clock_in_doubt=clock_in_doubt,
         )
         self._loop = TaskLoop(
             clock=clock,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Protocol
 
 from iotistic.agent.clock import Clock
@@ -51,6 +52,7 @@ class Membership:
         settings: ProvisioningSettings,
         crypto: Crypto,
         traffic: Traffic,
+        clock_in_doubt: Callable[[], bool] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -58,6 +60,7 @@ class Membership:
         self._settings = settings
         self._crypto = crypto
         self._traffic = traffic
+        self._clock_in_doubt = clock_in_doubt
 
     async def join(self, wish: Wish) -> None:
         """Key exchange and registration with the wish's cloud, from the start."""
@@ -168,6 +171,7 @@ class Membership:
             api_version=self._settings.api_version,
             agent_version=self._settings.agent_version,
             traffic=self._traffic,
+            clock_in_doubt=self._clock_in_doubt,
         )
 
     def _applicant(self, identity: Identity) -> Applicant:

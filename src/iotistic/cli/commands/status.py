@@ -54,6 +54,7 @@ def status(session: Session) -> ExitCode:
 
 def _show_status(out: Output, found: dict[str, Any], now_ms: int) -> None:
     device, agent = found["device"], found["agent"]
+    clock = [("clock", "not synchronized")] if found.get("clockSynced") is False else []
     out.pairs(
         [
             ("device", Cell(f"{device['deviceName']} ({device['deviceType']})", Style.STRONG)),
@@ -63,6 +64,7 @@ def _show_status(out: Output, found: dict[str, Any], now_ms: int) -> None:
             ("engine", _engine(found["engine"])),
             ("target", _target(found["target"], now_ms)),
             ("agent", f"{agent['version']}, up {span(agent['uptime'])}, pid {agent['pid']}"),
+            *clock,
         ]
     )
     out.line()
