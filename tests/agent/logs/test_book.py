@@ -45,6 +45,20 @@ def test_a_record_says_who_what_and_when(clock: VirtualClock) -> None:
     ]
 
 
+def test_what_a_component_was_about_is_a_part_of_its_own(clock: VirtualClock) -> None:
+    output = io.StringIO()
+    book = LogBook(clock, output=output, form=LogFormat.TEXT)
+    log = book.logger().bind(component=LogComponent.CLOUD_SYNC, operation="poll")
+
+    with book:
+        log.info("unchanged", version=7)
+
+    (record,) = book.records()
+    assert record["operation"] == "poll"
+    assert record["context"] == {"version": 7}
+    assert "info  cloudSync.poll: unchanged  version=7" in output.getvalue()
+
+
 def test_what_is_below_the_level_is_left_out_and_the_level_may_change(
     clock: VirtualClock,
 ) -> None:
@@ -78,8 +92,8 @@ def test_a_message_gone_wild_is_held_back_and_counted(clock: VirtualClock) -> No
     log.info("later")
 
     assert messages(book).count("again") == BURST
-    assert messages(book)[-3:] == ["something else", "records held back", "later"]
-    assert book.records()[-2]["context"] == {"about": "again", "count": 7}
+    assert messages(book)[-3:] == ["something else", "more of the same, held back", "later"]
+    assert book.records()[-2]["context"] == {"about": "again", "more": 7, "within_s": 60}
 
 
 def test_an_error_of_ours_is_its_code_and_cause_another_brings_its_stack(

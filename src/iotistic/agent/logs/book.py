@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from iotistic.agent.clock import Clock
+from iotistic.agent.logs.file import LogFiles
 from iotistic.agent.logs.logger import AgentLogger
 from iotistic.agent.logs.output import LogFormat, LogOutput
-from iotistic.agent.logs.rate import MessageRate
+from iotistic.agent.logs.rate import WINDOW_S, MessageRate
 from iotistic.agent.logs.record import LogLevel, LogRecord
 from iotistic.agent.logs.redaction import Redactor
 from iotistic.model.secret import Secret
@@ -82,6 +83,20 @@ class LogBook:
         with self._lock:
             self._redactor.learn(*secrets)
 
+    def mask(self, text: str) -> str:
+        """`text` without the secrets that were learned; of whatever length."""
+        return self._redactor.mask(text)
+
+    def keep_files(self, files: LogFiles | None) -> None:
+        """Write what is said to these files as well, from now on; None: to none."""
+        if self._output is not None:
+            self._output.files = files
+
+    @property
+    def file_error(self) -> OSError | None:
+        """Why the last lines are not in the file where they should be."""
+        return self._output.file_error if self._output is not None else None
+
     def add(
         self, level: LogLevel, component: str, message: str, fields: Mapping[str, object]
     ) -> None:
@@ -91,8 +106,8 @@ class LogBook:
         now_s = self._clock.now_s()
         with self._lock:
             for held_component, held_message, count in self._rate.over(now_s):
-                held = {"about": held_message, "count": count}
-                self._keep(LogLevel.WARN, held_component, "records held back", held)
+                held = {"about": held_message, "more": count, "within_s": int(WINDOW_S)}
+                self._keep(LogLevel.WARN, held_component, "more of the same, held back", held)
             # Debug is exempt: whoever switched it on wants all of it, and memory is bounded.
             if level is LogLevel.DEBUG or self._rate.allows(component, message, now_s):
                 self._keep(level, component, message, fields)
@@ -101,9 +116,13 @@ class LogBook:
 
     def records(self, *, after_seq: int = 0) -> list[dict[str, Any]]:
         """The records still in memory, oldest first."""
+        held = []
         with self._lock:
-            held = [record for record in self._records if record.seq > after_seq]
-        return [record.as_dict() for record in held]
+            for record in reversed(self._records):  # mostly it is the last ones that are asked for
+                if record.seq <= after_seq:
+                    break
+                held.append(record)
+        return [record.as_dict() for record in reversed(held)]
 
     async def follow(self, *, after_seq: int) -> AsyncGenerator[dict[str, Any], None]:
         """The records after `after_seq`, as they come, until closed.
@@ -126,12 +145,15 @@ class LogBook:
         self, level: LogLevel, component: str, message: str, fields: Mapping[str, object]
     ) -> None:
         self._seq += 1
+        fields = dict(fields)
+        operation = fields.pop("operation", None)
         record = LogRecord(
             seq=self._seq,
             timestamp_ms=self._clock.wall_ms(),
             level=level,
             component=component,
             message=self._redactor.text(message, length_max=MESSAGE_LENGTH_MAX),
+            operation=None if operation is None else self._redactor.text(str(operation)),
             fields=self._redactor.fields(fields),
         )
         self._records.append(record)

@@ -23,7 +23,8 @@ class AgentLogger:
     """Says what happened: a constant message, the facts as fields.
 
     Never blocks and never raises. An exception goes in as `error=`: one of ours becomes its code
-    and sentence, any other brings its traceback. Secrets are masked (`logs.redaction`).
+    and sentence, any other brings its traceback. `operation=` says what the component was about;
+    it is a part of the record of its own. Secrets are masked (`logs.redaction`).
     """
 
     __slots__ = ("_component", "_fields", "_target")

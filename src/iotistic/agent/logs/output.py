@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Self, TextIO
 
+from iotistic.agent.logs.file import LogFile, LogFiles
 from iotistic.agent.logs.record import LogRecord, as_json_line, as_text_line
 
 QUEUE_MAX = 2000
@@ -24,9 +25,10 @@ class LogFormat(StrEnum):
 
 
 class LogOutput:
-    """Writes to `stream` on a thread of its own while entered.
+    """Writes to `stream`, and to `files` while there are such, on a thread of its own.
 
-    The thread is a daemon: one that hangs in a write does not keep the agent from ending.
+    It does so while entered. The thread is a daemon: one that hangs in a write does not keep the
+    agent from ending. `files` may be exchanged at any time.
     """
 
     def __init__(self, stream: TextIO, form: LogFormat) -> None:
@@ -36,7 +38,11 @@ class LogOutput:
         )
         self._queue: queue.Queue[LogRecord | None] = queue.Queue(QUEUE_MAX)
         self._thread = threading.Thread(target=self._write_all, name="log-output", daemon=True)
+        self._file: LogFile | None = None
+        self.files: LogFiles | None = None
         self.dropped = 0
+        self.file_error: OSError | None = None
+        """Why the last lines are not in the file; None when they are."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -68,13 +74,32 @@ class LogOutput:
             if (dropped := self.dropped) > told:
                 lines.append(f"... {dropped - told} log records dropped, output too slow")
                 told = dropped
+            text = "\n".join(lines) + "\n"
+            self._write_file(text)
             try:
-                self._stream.write("\n".join(lines) + "\n")
+                self._stream.write(text)
                 self._stream.flush()
             except (OSError, ValueError):
                 # Nobody reads any more (closed terminal, full disk). There is no place left to
                 # say so; the records are still in memory for the Device API.
                 self.dropped += len(lines)
+
+    def _write_file(self, text: str) -> None:
+        files = self.files
+        if self._file is not None and self._file.files != files:
+            self._file.close()
+            self._file = None
+        if files is None:
+            return
+        if self._file is None:
+            self._file = LogFile(files)
+        try:
+            self._file.write(text)
+        except OSError as error:
+            # Said nowhere here: what is said is written here. The Device API shows it.
+            self.file_error = error
+        else:
+            self.file_error = None
 
     def _take(self) -> list[LogRecord] | None:
         """The next records, or None when all is written and the end was asked for."""

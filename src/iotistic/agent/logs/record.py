@@ -34,7 +34,8 @@ _BARE = re.compile(r"[^\s\"=\\\x00-\x1f\x7f-\x9f]+\Z")
 class LogRecord:
     """What was said. `seq` counts up from 1 within one run; `timestamp_ms` is a wall-clock label.
 
-    `fields` hold JSON values only, secrets masked already.
+    `fields` hold JSON values only, secrets masked already. `operation` is what the component was
+    about, where it said so.
     """
 
     seq: int
@@ -42,15 +43,18 @@ class LogRecord:
     level: LogLevel
     component: str
     message: str
+    operation: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The record as a line of the Device API's `/v1/logs` and of the JSON output."""
+        operation = {} if self.operation is None else {"operation": self.operation}
         return {
             "seq": self.seq,
             "timestamp": self.timestamp_ms,
             "level": str(self.level),
             "component": self.component,
+            **operation,
             "message": self.message,
             "context": dict(self.fields),
         }
@@ -65,7 +69,8 @@ def as_text_line(record: LogRecord) -> str:
     """One line for people, without its line end; nothing in it can begin another line."""
     time = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{record.timestamp_ms % 1000:03d}Z"
-    parts = [f"{stamp} {record.level:<5} {record.component}: {_plain(record.message)}"]
+    who = record.component if record.operation is None else f"{record.component}.{record.operation}"
+    parts = [f"{stamp} {record.level:<5} {_plain(who)}: {_plain(record.message)}"]
     parts.extend(f"{_plain(name)}={_shown(value)}" for name, value in record.fields.items())
     return "  ".join(parts)
 

@@ -63,15 +63,18 @@ class Redactor:
             known.pop(next(iter(known)))
         self._secrets = known  # replaced whole: another thread may be reading the old one
 
+    def mask(self, text: str) -> str:
+        """`text` without what was learned."""
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, MASK)
+        return text
+
     def text(self, text: str, *, length_max: int = TEXT_LENGTH_MAX) -> str:
         """`text` without secrets, shortened."""
         # Shortened last, so that half a secret at the cut is not left standing; but not without
         # bound, since what is said may come from outside.
-        text = text[: 4 * length_max]
-        for secret in self._secrets:
-            if secret in text:
-                text = text.replace(secret, MASK)
-        text = _without_shapes(text)
+        text = _without_shapes(self.mask(text[: 4 * length_max]))
         return text if len(text) <= length_max else text[: length_max - 1] + "…"
 
     def fields(self, fields: Mapping[str, object]) -> dict[str, Any]:
