@@ -9,6 +9,7 @@ containers are not touched by the agent's end.
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
@@ -21,6 +22,8 @@ from iotistic.agent.config import ConfigManager, ScheduledRestart
 from iotistic.agent.from_settings import (
     database_path,
     make_engine,
+    outbox_path,
+    outbox_quotas,
     policy_of,
     provisioning_settings_of,
     state_dir,
@@ -29,6 +32,7 @@ from iotistic.agent.host.runtime_dir import choose as choose_runtime_dir
 from iotistic.agent.host.time_sync import clock_synced
 from iotistic.agent.http import CloudHttp, Traffic
 from iotistic.agent.logs import LogBook
+from iotistic.agent.outbox import Outbox
 from iotistic.agent.provisioning import DeviceManager
 from iotistic.agent.reconciler import StateReconciler
 from iotistic.agent.running import AgentProcess, Ending, Room, Run, Running
@@ -58,13 +62,23 @@ class DeviceAgent:
         """
         database = database_path(self._settings)
         started_at_ms, started_s = self._clock.wall_ms(), self._clock.now_s()
-        async with Store.open(database, self._clock) as store:
+        async with AsyncExitStack() as opened:
+            store = await opened.enter_async_context(Store.open(database, self._clock))
             for error in self._settings.adopt(await store.settings()):
                 self._log.warning("stored setting not in force", error=error)
+            outbox = await opened.enter_async_context(
+                Outbox.open(
+                    outbox_path(self._settings),
+                    self._clock,
+                    self._log,
+                    quotas=outbox_quotas(self._settings),
+                    clock_synced=lambda: False,
+                )
+            )
             held = await store.target()
             engine = make_engine(self._settings, store.identity.uuid, database.parent, self._clock)
             try:
-                rooms = await self._wire(store, engine, held, started_at_ms, started_s)
+                rooms = await self._wire(store, outbox, engine, held, started_at_ms, started_s)
                 return await rooms.run()
             finally:
                 await engine.close()
@@ -72,6 +86,7 @@ class DeviceAgent:
     async def _wire(
         self,
         store: Store,
+        outbox: Outbox,
         engine: Engine,
         held: StoredTarget | None,
         started_at_ms: int,
@@ -194,6 +209,7 @@ class DeviceAgent:
             Rooms(
                 agent=running.process,
                 store=store,
+                outbox=outbox,
                 reconciler=reconciler,
                 engine=engine,
                 provisioning=manager,

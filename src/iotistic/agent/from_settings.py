@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from iotistic import __version__
 from iotistic.agent.clock import Clock
 from iotistic.agent.host.machine import machine_hash
 from iotistic.agent.logs import LogBook, LogFormat
+from iotistic.agent.outbox import Quota, default_quotas
 from iotistic.agent.provisioning.settings import ProvisioningSettings
 from iotistic.agent.setting_list import EngineKind
 from iotistic.agent.settings import InvalidSettings, Settings
 from iotistic.agent.telemetry import read_host_facts
 from iotistic.agent.telemetry.host import mac_address
 from iotistic.engines.protocol import Engine
+from iotistic.model.records import RecordClass
 from iotistic.model.secret import Secret
 from iotistic.planner.policy import Policy
 
@@ -27,6 +30,16 @@ def database_path(settings: Settings) -> Path:
     """Where the agent's database is."""
     path: Path = settings.value("DATABASE_PATH")
     return path.absolute()
+
+
+def outbox_path(settings: Settings) -> Path:
+    """Where the records wait that are to leave the device."""
+    return database_path(settings).with_name("outbox.sqlite")
+
+
+def outbox_quotas(settings: Settings) -> Mapping[RecordClass, Quota]:
+    """How much of what may wait there."""
+    return default_quotas(settings.value("OUTBOX_MAX_MB"))
 
 
 def state_dir(settings: Settings) -> Path:

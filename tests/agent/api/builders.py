@@ -20,6 +20,7 @@ from iotistic.agent.config import ConfigManager
 from iotistic.agent.host.crypto_operations import OPERATIONS
 from iotistic.agent.http import CloudHttp
 from iotistic.agent.logs import LogBook
+from iotistic.agent.outbox import Outbox, default_quotas
 from iotistic.agent.provisioning import DeviceManager, ProvisioningSettings
 from iotistic.agent.reconciler.state_reconciler import StateReconciler
 from iotistic.agent.runtime_folders import RuntimeFolders
@@ -167,6 +168,15 @@ async def device(
         store = await stack.enter_async_context(
             Store.open(path, clock, crypto=crypto, machine="m" * 64)
         )
+        outbox = await stack.enter_async_context(
+            Outbox.open(
+                folder / "outbox.sqlite",
+                clock,
+                log,
+                quotas=default_quotas(8),
+                clock_synced=lambda: True,
+            )
+        )
         engine = SimulatedEngine(store.identity.uuid, clock)
         supervision = Supervision()
         manager = DeviceManager(
@@ -228,6 +238,7 @@ async def device(
         rooms = Rooms(
             agent=agent,
             store=store,
+            outbox=outbox,
             reconciler=reconciler,
             engine=engine,
             provisioning=manager,

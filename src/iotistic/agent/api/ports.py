@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from iotistic.agent.config import Judgement
+from iotistic.agent.outbox import ClassLedger, DeadLetter, DropReason
 from iotistic.agent.provisioning.factory_reset import ResetPlan
 from iotistic.agent.provisioning.status import ProvisioningStatus
 from iotistic.agent.reconciler.snapshot import Snapshot
@@ -17,6 +18,7 @@ from iotistic.agent.sync import SyncOutcome, SyncStatus
 from iotistic.engines.protocol import ContainerLogLine, EngineInfo
 from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Resources
+from iotistic.model.records import RecordClass
 from iotistic.planner.foresight import Foreseen
 from iotistic.planner.step import Plan
 from iotistic.planner.wanted import Wanted
@@ -201,6 +203,22 @@ class Store(Protocol):
 
         Raises Refused, and then nothing has changed, for a file that does not fit.
         """
+        ...
+
+
+class Outbox(Protocol):
+    """What waits to leave the device."""
+
+    def ledger(self) -> Mapping[RecordClass, ClassLedger]:
+        """What became of all records, by class."""
+        ...
+
+    async def dead_letters(self) -> tuple[DeadLetter, ...]:
+        """What the far side refused, newest first."""
+        ...
+
+    async def clear(self, record_class: RecordClass | None, reason: DropReason) -> int:
+        """Drop what waits, of one class or of all; how many there were."""
         ...
 
 

@@ -26,6 +26,7 @@ class Rooms:
 
     agent: ports.AgentProcess
     store: ports.Store
+    outbox: ports.Outbox
     reconciler: ports.Reconciler
     engine: ports.Engine
     provisioning: ports.Provisioning
