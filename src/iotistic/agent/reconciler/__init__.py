@@ -10,6 +10,7 @@
     offer              whether an offered target is taken (pure)
     folders            what is needed of the host's folders in memory
     journal            what was done and why, for people; `last_words` of what ended
+    engine_trouble     what a round does that could not look
     wakes              what wakes the loop
     snapshot           what is known at this moment
 

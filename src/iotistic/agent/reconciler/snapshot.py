@@ -17,7 +17,8 @@ class Snapshot:
 
     `target` None: no target was ever accepted. `refusal` is why the newest offered target was not
     accepted (`offered_version` is its version); what was accepted before stays in force.
-    `engine_error` is set while the engine cannot be asked, and then `containers` are as last seen.
+    `engine_error` is set while the engine cannot be asked, `look_error` while something else is in
+    the way of looking; then `containers` are as last seen.
     `changed` grows whenever anything here changes. `rounds` counts the looks at the engine, and
     `decided_at_ms` is the wall clock of the last one; they alone are no change.
     """
@@ -33,6 +34,7 @@ class Snapshot:
     locks: tuple[Lock, ...] = ()
     releases: Releases = field(default_factory=Releases)
     engine_error: IotisticError | None = None
+    look_error: IotisticError | None = None
     rounds: int = field(default=0, compare=False)
     decided_at_ms: int | None = field(default=None, compare=False)
 

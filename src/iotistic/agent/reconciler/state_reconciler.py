@@ -13,6 +13,7 @@ from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler.aim import Aim
 from iotistic.agent.reconciler.container_manager import ContainerManager
 from iotistic.agent.reconciler.decider import Decider
+from iotistic.agent.reconciler.engine_trouble import EngineTrouble
 from iotistic.agent.reconciler.folders import HostFolders
 from iotistic.agent.reconciler.intake import Taken, TargetIntake
 from iotistic.agent.reconciler.journal import Journaling
@@ -23,16 +24,9 @@ from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.reconciler.wakes import Wakes
 from iotistic.agent.store import DatabaseUnavailable, DiskFull, Store
 from iotistic.engines.protocol import Engine, EngineEvent
-from iotistic.model.errors import (
-    EngineUnavailable,
-    InvalidField,
-    IotisticError,
-    Refused,
-    Unavailable,
-)
+from iotistic.model.errors import InvalidField, IotisticError, Refused, Unavailable
 from iotistic.model.target import parse_target
 from iotistic.model.words import LogComponent
-from iotistic.planner import attempts
 from iotistic.planner.foresight import Foreseen, foresee
 from iotistic.planner.plan import plan
 from iotistic.planner.policy import Policy
@@ -131,7 +125,7 @@ class StateReconciler:
         self._snapshot = Snapshot()
         self._full_look = True
         self._is_next_due = False
-        self._engine_failures = 0
+        self._trouble = EngineTrouble(self._log)
         self._store_fails = False
 
     def last_words(self, subject: Subject) -> Sequence[str]:
@@ -257,6 +251,8 @@ class StateReconciler:
 
     async def run(self) -> None:
         """Reconcile until cancelled. May be cancelled or killed at any `await`."""
+        # A step that an end of an earlier run met before its first instant never said goodbye.
+        self._in_flight.clear()
         async with asyncio.TaskGroup() as group:
             listening = self._wakes.listen(self._heard, self._observer.inspect_all_soon)
             group.create_task(listening, name="engine-events")
@@ -286,10 +282,11 @@ class StateReconciler:
         may_act = self._may_act()
         try:
             world, decided, is_old = await self._decider.decide(full=full, may_act=may_act)
-        except EngineUnavailable as error:
+        except IotisticError as error:
             self._full_look = True
-            return self._engine_is_away(error)
-        self._engine_failures = 0
+            pause_s, news = self._trouble.met(error, self._snapshot)
+            self._update(**news)
+            return pause_s
         if is_old:
             self._full_look = True
             self.wake()
@@ -350,18 +347,9 @@ class StateReconciler:
         if event.action == "update":
             self._observer.inspect_soon(event.id)
 
-    def _engine_is_away(self, error: EngineUnavailable) -> float:
-        self._engine_failures += 1
-        if self._engine_failures == 1:
-            self._log.warning("engine unavailable", code=error.code, error=str(error))
-        if self._snapshot.engine_error is None or self._snapshot.engine_error.code != error.code:
-            self._update(engine_error=error)
-        return attempts.retry_delay_s(min(self._engine_failures, 5), base_s=0.5)
-
     def _record(self, world: World, decided: Plan) -> None:
-        if self._snapshot.engine_error is not None:
-            self._log.info("engine is back")
         self._update(
+            **self._trouble.over(self._snapshot),
             containers=tuple(
                 sorted(world.containers, key=lambda c: (c.app_id, c.service_id, c.id))
             ),
@@ -370,7 +358,6 @@ class StateReconciler:
             intents=world.intents,
             locks=world.locks,
             releases=world.releases,
-            engine_error=None,
             rounds=self._snapshot.rounds + 1,
             decided_at_ms=self._clock.wall_ms(),
         )

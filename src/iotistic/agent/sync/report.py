@@ -181,6 +181,8 @@ def _warnings(snapshot: Snapshot, config: Judgement) -> list[dict[str, Any]]:
         warnings.append(_warning(snapshot.refusal, version=snapshot.offered_version))
     if snapshot.engine_error is not None:
         warnings.append(_warning(snapshot.engine_error))
+    if snapshot.look_error is not None:
+        warnings.append(_warning(snapshot.look_error))
     warnings.extend(_config_warning(outcome) for outcome in config.troubles)
     warnings.extend(app_warnings(snapshot))
     if snapshot.target is not None:
