@@ -28,6 +28,7 @@ ROUTES = {
     "GET /api/v1/device/{uuid}/state": DEVICE,
     "PATCH /api/v1/device/state": DEVICE,
     "POST /api/v1/device/{uuid}/deprovision": DEVICE,
+    "POST /api/v1/device/{uuid}/records": DEVICE,
     "POST /api/v1/device/{uuid}/logs": DEVICE,
     "POST /api/v1/device/{uuid}/logs/dropped-summaries": DEVICE,
     "POST /api/v1/auth/logout": VIEWER,

@@ -32,7 +32,6 @@ from iotistic.cloud.auth.users import Users
 from iotistic.cloud.clock import Clock
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import facts
-from iotistic.cloud.devices import log_routes
 from iotistic.cloud.devices import routes as device_routes
 from iotistic.cloud.devices.credentials import Credentials
 from iotistic.cloud.devices.fleet import Fleet
@@ -49,6 +48,12 @@ from iotistic.cloud.provisioning.refusals import Refusals
 from iotistic.cloud.provisioning.registrar import Registrar
 from iotistic.cloud.provisioning.replies import PublicFace
 from iotistic.cloud.provisioning.ring import KeyRing
+from iotistic.cloud.records import device_routes as record_intake_routes
+from iotistic.cloud.records.follow import Bells
+from iotistic.cloud.records.intake import Intake
+from iotistic.cloud.records.limits import DEFAULT_LIMITS, MEGABYTE, RecordLimits
+from iotistic.cloud.records.pace import Pace
+from iotistic.cloud.records.room import Retention
 from iotistic.cloud.requests import AnyRequest
 from iotistic.cloud.server_key import ServerKey
 from iotistic.cloud.targets import routes as target_routes
@@ -75,6 +80,7 @@ async def open_cloud(
     server_key: ServerKey,
     face: PublicFace,
     clock: Clock,
+    limits: RecordLimits = DEFAULT_LIMITS,
     on_set_up: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Cloud]:
     """Migrate, check the key, make what is missing, and wire it all.
@@ -86,7 +92,14 @@ async def open_cloud(
     try:
         async with database.write() as connection:
             await _check_key(connection, server_key)
-        cloud = _wire(database, server_key=server_key, face=face, clock=clock, on_set_up=on_set_up)
+        cloud = _wire(
+            database,
+            server_key=server_key,
+            face=face,
+            clock=clock,
+            limits=limits,
+            on_set_up=on_set_up,
+        )
         await cloud.housekeeping.once()
         yield cloud
     finally:
@@ -120,6 +133,7 @@ def _wire(
     server_key: ServerKey,
     face: PublicFace,
     clock: Clock,
+    limits: RecordLimits,
     on_set_up: Callable[[], None],
 ) -> Cloud:
     audit_log = AuditLog(database, clock)
@@ -158,6 +172,7 @@ def _wire(
         refusals=refusals,
         audit_log=audit_log,
     )
+    bells = Bells()
     services: Mapping[str, object] = {
         "audit_log": audit_log,
         "credentials": credentials,
@@ -166,7 +181,13 @@ def _wire(
         "face": face,
         "fleet": Fleet(database, clock, credentials=credentials, audit_log=audit_log),
         "idempotency": Idempotency(database, clock, server_key=server_key),
+        "intake": Intake(database, clock, limits=limits, wake=bells.ring),
         "o1_registrar": o1_registrar,
+        "pace": Pace(
+            clock,
+            records_per_minute=limits.records_per_minute,
+            bytes_per_minute=limits.megabytes_per_minute * MEGABYTE,
+        ),
         "provisioning_keys": keys,
         "registrar": registrar,
         "reports": Reports(database, clock, server_key=server_key, audit_log=audit_log),
@@ -179,7 +200,12 @@ def _wire(
         app=_application(services, Guardian(sessions, credentials)),
         sessions=sessions,
         housekeeping=Housekeeping(
-            database, ring=ring, sessions=sessions, attempts=attempts, audit_log=audit_log
+            database,
+            ring=ring,
+            sessions=sessions,
+            attempts=attempts,
+            audit_log=audit_log,
+            retention=Retention(database, clock, limits=limits),
         ),
     )
 
@@ -189,7 +215,7 @@ def _application(services: Mapping[str, object], guardian: Guardian) -> Litestar
         list_audit,
         *auth_routes.HANDLERS,
         *device_routes.HANDLERS,
-        *log_routes.HANDLERS,
+        *record_intake_routes.HANDLERS,
         *target_routes.HANDLERS,
     ]
     return Litestar(

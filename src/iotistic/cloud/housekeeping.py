@@ -12,6 +12,7 @@ from iotistic.cloud.auth.attempts import Attempts
 from iotistic.cloud.auth.sessions import Sessions
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.provisioning.ring import KeyRing
+from iotistic.cloud.records.room import Retention
 from iotistic.model.errors import IotisticError
 
 HOUSEKEEPING_S = 600.0
@@ -30,12 +31,14 @@ class Housekeeping:
         sessions: Sessions,
         attempts: Attempts,
         audit_log: AuditLog,
+        retention: Retention,
     ) -> None:
         self._database = database
         self._ring = ring
         self._sessions = sessions
         self._attempts = attempts
         self._audit = audit_log
+        self._retention = retention
 
     async def run(self) -> None:
         """Go round until cancelled. A round that fails is told, and the next one comes."""
@@ -53,3 +56,4 @@ class Housekeeping:
             await self._sessions.sweep(connection)
             await self._attempts.sweep(connection)
             await self._audit.sweep(connection)
+        await self._retention.sweep()

@@ -215,3 +215,114 @@ current_states = Table(
     Column("seq", BigInteger, nullable=True),
     Column("received_at", BigInteger, nullable=False),
 )
+
+# What a device sent for good. Ids grow and are never given again: followers read on from one.
+_RecordKey = BigInteger().with_variant(Integer, "sqlite")
+
+record_streams = Table(
+    "record_streams",
+    metadata,
+    Column("device_id", ForeignKey("devices.id", ondelete="CASCADE"), primary_key=True),
+    Column("class", String(16), primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("duplicates", BigInteger, nullable=False),
+    Column("missing", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+)
+
+record_epochs = Table(
+    "record_epochs",
+    metadata,
+    Column("device_id", ForeignKey("devices.id", ondelete="CASCADE"), primary_key=True),
+    Column("class", String(16), primary_key=True),
+    Column("epoch", String(32), primary_key=True),
+    Column("watermark", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("duplicates", BigInteger, nullable=False),
+    Column("missing", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Index(None, "device_id", "class", "last_at"),
+)
+
+record_gaps = Table(
+    "record_gaps",
+    metadata,
+    Column("id", _RecordKey, primary_key=True),
+    Column("device_id", ForeignKey("devices.id", ondelete="CASCADE"), nullable=False),
+    Column("class", String(16), nullable=False),
+    Column("epoch", String(32), nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "device_id", "class", "id"),
+    sqlite_autoincrement=True,
+)
+
+device_logs = Table(
+    "device_logs",
+    metadata,
+    Column("id", _RecordKey, primary_key=True),
+    Column("device_id", ForeignKey("devices.id", ondelete="CASCADE"), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("clock_synced", Boolean, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("epoch", String(32), nullable=True),
+    Column("seq", BigInteger, nullable=True),
+    Column("level", String(8), nullable=False),
+    Column("service", String(128), nullable=False),
+    Column("body", Text, nullable=False),
+    Index(None, "device_id", "id"),
+    Index(None, "device_id", "at"),
+    sqlite_autoincrement=True,
+)
+
+metric_points = Table(
+    "metric_points",
+    metadata,
+    Column("id", _RecordKey, primary_key=True),
+    Column("device_id", ForeignKey("devices.id", ondelete="CASCADE"), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("clock_synced", Boolean, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("epoch", String(32), nullable=True),
+    Column("seq", BigInteger, nullable=True),
+    Column("body", Text, nullable=False),
+    Index(None, "device_id", "id"),
+    Index(None, "device_id", "at"),
+    sqlite_autoincrement=True,
+)
+
+device_records = Table(
+    "device_records",
+    metadata,
+    Column("id", _RecordKey, primary_key=True),
+    Column("device_id", ForeignKey("devices.id", ondelete="CASCADE"), nullable=False),
+    Column("class", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("clock_synced", Boolean, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("epoch", String(32), nullable=True),
+    Column("seq", BigInteger, nullable=True),
+    Column("body", Text, nullable=False),
+    Index(None, "device_id", "class", "id"),
+    Index(None, "device_id", "class", "at"),
+    sqlite_autoincrement=True,
+)
+
+seen_log_ids = Table(
+    "seen_log_ids",
+    metadata,
+    Column("device_id", ForeignKey("devices.id", ondelete="CASCADE"), primary_key=True),
+    Column("id_hash", String(64), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "at"),
+)

@@ -1,0 +1,61 @@
+"""One record as it is put into a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Table
+
+from iotistic.cloud.clock import DAY_MS
+from iotistic.cloud.db.tables import device_logs, device_records, metric_points
+from iotistic.model.errors import InvalidField
+from iotistic.model.records import RecordClass
+
+EARLIEST_MS = 1_577_836_800_000
+"""2020 began. What is stamped earlier, or later than tomorrow, was stamped by no clock."""
+
+TABLES: Mapping[RecordClass, Table] = {
+    RecordClass.EVENT: device_records,
+    RecordClass.ANOMALY: device_records,
+    RecordClass.READING: device_records,
+    RecordClass.METRIC: metric_points,
+    RecordClass.LOG: device_logs,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A record that came, or why it cannot be taken.
+
+    `epoch` and `seq` are its id, or None for a line of an agent that has none; `seen_as` then
+    tells it from the others of the last day. `body` is JSON; `more` are columns of its own.
+    """
+
+    record_class: RecordClass
+    epoch: str | None
+    seq: int | None
+    at_ms: int | None = None
+    clock_synced: bool = True
+    body: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)
+    seen_as: str | None = None
+    refusal: InvalidField | None = None
+
+    def row(self, device_id: int, now_ms: int) -> dict[str, Any]:
+        """Its columns. An implausible time of the device gives way to ours."""
+        at_ms, synced = self.at_ms, self.clock_synced
+        if at_ms is None or not EARLIEST_MS <= at_ms <= now_ms + DAY_MS:
+            at_ms, synced = now_ms, synced and at_ms is None
+        return {
+            "device_id": device_id,
+            "at": at_ms,
+            "received_at": now_ms,
+            "clock_synced": synced,
+            "size": len(self.body),
+            "epoch": self.epoch,
+            "seq": self.seq,
+            "body": self.body,
+            **self.more,
+        }
