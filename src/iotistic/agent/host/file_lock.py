@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sys
@@ -43,10 +44,12 @@ class FileLock:
             holder = os.pread(descriptor, _HOLDER_BYTES_MAX, 0).decode("utf-8", "replace").strip()
             os.close(descriptor)
             raise Locked(self._path, holder) from error
-        os.fchmod(descriptor, OWNER_ONLY)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} {Path(sys.argv[0]).name}\n".encode(), 0)
         self._descriptor = descriptor
+        # It is held already; a full disk only keeps the holder's name out of it.
+        with contextlib.suppress(OSError):
+            os.fchmod(descriptor, OWNER_ONLY)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()} {Path(sys.argv[0]).name}\n".encode(), 0)
         return self
 
     def __exit__(

@@ -27,20 +27,25 @@ def write_backup(connection: sqlite3.Connection, file: Path) -> None:
         )
     temporary = file.with_name(f".{file.name}.tmp")
     try:
-        create_owner_only(temporary)
-        with contextlib.closing(sqlite3.connect(temporary)) as copy:
-            connection.backup(copy)
-            # A single file, without the log beside it that the original has.
-            copy.execute("PRAGMA journal_mode = DELETE").fetchone()
-            # An id of its own: put into place by hand beside the log that a killed agent left,
-            # it is seen by this that the log is not its own.
-            device_table.write_creation_id(copy, secrets.token_hex(16))
-            copy.commit()
-        sync_file(temporary)
+        # An id of its own: put into place by hand beside the log that a killed agent left,
+        # it is seen by this that the log is not its own.
+        write_copy(connection, temporary, creation_id=secrets.token_hex(16))
         temporary.rename(file)
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(file.parent)
+
+
+def write_copy(connection: sqlite3.Connection, file: Path, *, creation_id: str) -> None:
+    """Copy the database as the connection sees it, durably, replacing the file."""
+    create_owner_only(file)
+    with contextlib.closing(sqlite3.connect(file)) as copy:
+        connection.backup(copy)
+        # A single file, without the log beside it that the original has.
+        copy.execute("PRAGMA journal_mode = DELETE").fetchone()
+        device_table.write_creation_id(copy, creation_id)
+        copy.commit()
+    sync_file(file)
 
 
 def prepare(files: StateFiles, file: Path, uuid: str) -> None:

@@ -51,6 +51,10 @@ class ContainerTable:
                 lambda db: db.executemany("DELETE FROM container_born WHERE container_id = ?", gone)
             )
 
+    def remembered(self) -> tuple[frozenset[Completed] | None, Mapping[str, Born] | None]:
+        """Both, if they are known without reading the file."""
+        return self._completed.remembered(), self._born.remembered()
+
 
 def read_completed(connection: sqlite3.Connection) -> frozenset[Completed]:
     """All rows; raises DatabaseCorrupt."""

@@ -10,14 +10,28 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from iotistic.agent.store.errors import DatabaseCorrupt, DatabaseUnavailable, translated
+from iotistic.agent.store.errors import (
+    DatabaseCorrupt,
+    DatabaseUnavailable,
+    DatabaseUnusable,
+    DiskFull,
+    StorageReadOnly,
+    translated,
+)
+from iotistic.agent.store.place import Place
+from iotistic.agent.store.space import Space
+from iotistic.model.errors import Unavailable
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 5.0
+_GIVE_UP_MAX = 16
+_MENDED_MAX = 2
 
 
 def connect(path: Path, *, wal: bool = True) -> sqlite3.Connection:
@@ -70,7 +84,7 @@ class Worker:
     """The thread on which everything about the store's files happens, in order."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._pending: set[asyncio.Task[Any]] = set()
 
@@ -78,7 +92,7 @@ class Worker:
         """Do blocking work on the thread. Errors of SQLite and of the system come as ours."""
 
         def guarded() -> T:
-            with translated(self._path):
+            with translated(self.path):
                 return work()
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, guarded)
@@ -104,29 +118,128 @@ class Worker:
         self._executor.shutdown(wait=False)
 
 
-class Database:
-    """The connection in use. It is exchanged as a whole when another file takes the place."""
+Mend = Callable[["Fault"], Coroutine[Any, Any, None]]
 
-    def __init__(self, worker: Worker, connection: sqlite3.Connection) -> None:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What is wrong with the database in use: it makes no sense, or its files are not in place."""
+
+    error: DatabaseCorrupt | None = None
+    lost: tuple[Path, ...] = ()
+    again: bool = False
+    """It came back right after it was mended."""
+
+
+class Database:
+    """The connection in use. It is exchanged as a whole when another file takes the place.
+
+    What is found broken is mended at once, by `mend`, and then done again. Where there is no room
+    `space` makes some.
+    """
+
+    def __init__(
+        self, worker: Worker, connection: sqlite3.Connection, *, mend: Mend, space: Space
+    ) -> None:
         self._worker = worker
         self._connection = connection
+        self._mend = mend
+        self._space = space
+        self._place: Place | None = None
         self._connected = asyncio.Lock()
         self.generation = 0
         """What was read under another number may not be so any more."""
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The one in use now; for its own mending only."""
+        return self._connection
+
     async def read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """Do something with the connection, on the thread."""
-        async with self._connected:
-            return await self._worker.run(lambda: read(self._connection))
+        return await self._reliably(read)
 
-    async def write(self, write: Callable[[sqlite3.Connection], T]) -> T:
-        """The same in a transaction, which is on the disk when this returns."""
+    async def write(self, write: Callable[[sqlite3.Connection], T], *, spare: bool = False) -> T:
+        """The same in a transaction, which is on the disk when this returns.
+
+        What is `spare` is not written while room is tight, and gets none made: DiskFull.
+        """
 
         def committed(connection: sqlite3.Connection) -> T:
             with transaction(connection):
                 return write(connection)
 
-        return await self.read(committed)
+        return await self.change(committed, spare=spare)
+
+    async def change(self, change: Callable[[sqlite3.Connection], T], *, spare: bool = False) -> T:
+        """Do something that commits by itself; it may be called again after it failed."""
+        if spare and self._space.is_tight:
+            raise DiskFull(self._worker.path)
+        try:
+            result = await self._reliably(change, make_room=not spare)
+        except Unavailable as error:
+            self._space.told(error)
+            raise
+        self._space.told(None)
+        return result
+
+    async def look(self) -> None:
+        """Mend what somebody did to the files from outside."""
+        await self._reliably(lambda _: None)
+
+    async def mend(self, error: DatabaseCorrupt) -> None:
+        """Somebody saw damage in the file; it is looked at again and mended if that is so."""
+        await self._mended(Fault(error=error), self._connection)
+
+    async def _reliably(
+        self, work: Callable[[sqlite3.Connection], T], *, make_room: bool = False
+    ) -> T:
+        broken, gave_up = 0, 0
+        while True:
+            connection = self._connection
+            try:
+                async with self._connected:
+                    connection = self._connection
+                    result, lost = await self._worker.run(partial(self._once, work, connection))
+            except DatabaseCorrupt as error:
+                broken += 1
+                if broken > _MENDED_MAX:
+                    raise
+                await self._mended(Fault(error=error, again=broken > 1), connection)
+            except DatabaseUnusable as error:
+                # It could be opened, so this is something that came since.
+                raise StorageReadOnly(self._worker.path, error.message) from error
+            except DiskFull:
+                if not make_room or gave_up >= _GIVE_UP_MAX or not await self._space.make_room():
+                    raise
+                gave_up += 1
+            else:
+                if lost:
+                    # What was just written is in the open files, and those are what is put back.
+                    await self._mended(Fault(lost=lost), connection)
+                return result
+
+    def _once(
+        self, work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection
+    ) -> tuple[T, tuple[Path, ...]]:
+        if self._place is None:
+            self._place = Place(self._worker.path)
+        result = work(connection)
+        return result, self._place.lost()
+
+    async def _mended(self, fault: Fault, connection: sqlite3.Connection) -> None:
+        await self._worker.finish(self._mend_once(fault, connection))
+
+    async def _mend_once(self, fault: Fault, connection: sqlite3.Connection) -> None:
+        async with self._connected:
+            if self._connection is not connection:
+                return  # somebody was quicker
+            try:
+                await self._mend(fault)
+            except DatabaseUnusable as error:
+                raise StorageReadOnly(self._worker.path, error.message) from error
+            # Only now: what is kept in memory is what a mending goes by that failed at first.
+            self.outdate()
 
     @asynccontextmanager
     async def exchanging(self) -> AsyncIterator[None]:
@@ -139,7 +252,7 @@ class Database:
 
     def exchange(self, connection: sqlite3.Connection) -> None:
         """Use another connection; only inside of `exchanging`."""
-        self._connection = connection
+        self._connection, self._place = connection, None
 
     def outdate(self) -> None:
         """More was changed than the holders of `Kept` values can know."""
@@ -161,11 +274,12 @@ class Kept(Generic[T]):
         self._database = database
         self._read = read
         self._known: tuple[int, T] | None = None
+        self._is_sure = True
 
     async def get(self) -> T:
         """The content; costs nothing when nothing changed."""
         known = self._known
-        if known is not None and known[0] == self._database.generation:
+        if self._is_sure and known is not None and known[0] == self._database.generation:
             return known[1]
         return await self._database.read(self._renew)
 
@@ -173,14 +287,19 @@ class Kept(Generic[T]):
         """Change it in a transaction."""
 
         def changed(connection: sqlite3.Connection) -> None:
-            self._known = None  # a commit that failed may have happened or not
+            self._is_sure = False  # a commit that failed may have happened or not
             with transaction(connection):
                 write(connection)
             self._renew(connection)
 
-        await self._database.read(changed)
+        await self._database.change(changed)
+
+    def remembered(self) -> T | None:
+        """What was in the file when it was last read or written, None if nobody looked."""
+        known = self._known
+        return known[1] if known is not None and known[0] == self._database.generation else None
 
     def _renew(self, connection: sqlite3.Connection) -> T:
         value = self._read(connection)
-        self._known = (self._database.generation, value)
+        self._known, self._is_sure = (self._database.generation, value), True
         return value

@@ -9,6 +9,7 @@ IotisticError
    ├─ DiskFull            what was there is unchanged
    ├─ DatabaseCorrupt     opening it again heals it
    └─ DatabaseUnavailable the disk failed, or somebody holds it too long
+      └─ StorageReadOnly  nothing can be written there now
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = [
     "DatabaseUnavailable",
     "DatabaseUnusable",
     "DiskFull",
+    "StorageReadOnly",
     "translated",
 ]
 
@@ -76,6 +78,19 @@ class DatabaseUnavailable(Unavailable):
     code: str = "database-unavailable"
 
 
+class StorageReadOnly(DatabaseUnavailable):
+    """The state folder could be written once and cannot any more; what is there is kept."""
+
+    code: str = "storage-read-only"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path} cannot be written: {reason}",
+            remedy="see why its file system is read-only (dmesg, mount), and that the state folder"
+            " and what is in it belong to the agent's user; the agent tries again by itself",
+        )
+
+
 _PRIMARY = 0xFF  # the low byte of an extended result code is the primary one
 # A sector that cannot be read stays unreadable; with a new file the device goes on.
 _UNREADABLE = frozenset(
@@ -102,15 +117,18 @@ def translated(path: Path) -> Iterator[None]:
             remedy="the state folder and what is in it must belong to the agent's user",
         ) from error
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(path) from error
+        if error.errno == errno.EROFS:
+            raise StorageReadOnly(path, error.strerror or "read-only") from error
         raise DatabaseUnavailable(f"{error.filename or path}: {error.strerror}") from error
 
 
 def _from_sqlite(path: Path, error: sqlite3.Error) -> Refused | Unavailable:
     extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     code = extended & _PRIMARY
-    if code == sqlite3.SQLITE_FULL:
+    # The index of the log is made by writing a byte into each of its pages.
+    if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
         return DiskFull(path)
     if code in _RIGHTS:
         return DatabaseUnusable(
@@ -120,4 +138,4 @@ def _from_sqlite(path: Path, error: sqlite3.Error) -> Refused | Unavailable:
     if code in _PASSING and extended not in _UNREADABLE:
         return DatabaseUnavailable(f"{path}: {error}")
     # What remains speaks of content: malformed pages, a missing table, a broken constraint.
-    return DatabaseCorrupt(f"{path}: {error}", remedy="restart the agent: it rebuilds the file")
+    return DatabaseCorrupt(f"{path}: {error}", remedy="the agent rebuilds the file by itself")

@@ -40,6 +40,10 @@ class ImageTable:
                 lambda db: db.executemany("DELETE FROM pulled_image WHERE image_id = ?", gone)
             )
 
+    def remembered(self) -> tuple[PulledImage, ...] | None:
+        """All of them, if they are known without reading the file."""
+        return self._kept.remembered()
+
 
 def read(connection: sqlite3.Connection) -> tuple[PulledImage, ...]:
     """All rows; raises DatabaseCorrupt."""

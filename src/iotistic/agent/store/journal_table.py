@@ -33,7 +33,7 @@ class Journal:
         is masked.
         """
         if entries:
-            await self._database.write(lambda db: write(db, entries))
+            await self._database.write(lambda db: write(db, entries), spare=True)
 
     async def of(
         self, app_id: int, service_id: str | None = None, *, limit: int = OF_APP_MAX

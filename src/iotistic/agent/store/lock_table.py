@@ -57,6 +57,13 @@ class LockTable:
             )
         )
 
+    def remembered(self) -> tuple[Lock, ...] | None:
+        """The locks of persons, if they are known without reading the file."""
+        locks = self._kept.remembered()
+        if locks is None:
+            return None
+        return tuple(lock for lock in locks if lock.owner is LockOwner.PERSON)
+
 
 def read(connection: sqlite3.Connection) -> tuple[Lock, ...]:
     """All locks, also those that have run out; raises DatabaseCorrupt."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.store import agent_memory, agent_tables, time_left
@@ -26,6 +27,7 @@ class Memory:
         self._database = database
         self._clock = clock
         self._intents = Kept(database, agent_tables.read_intents)
+        self._settings = Kept(database, agent_tables.read_settings)
         self._time_left_written_s = clock.now_s()
         self.releases = releases
         self.locks = LockTable(database, clock)
@@ -39,7 +41,9 @@ class Memory:
 
     async def save_attempt(self, attempt: Attempt) -> None:
         """Insert or replace by (subject, step)."""
-        await self._database.write(lambda db: agent_tables.write_attempt(db, attempt, self._clock))
+        await self._database.write(
+            lambda db: agent_tables.write_attempt(db, attempt, self._clock), spare=True
+        )
 
     async def clear_attempts(self, subject: Subject, step: StepKind | None = None) -> None:
         """Forget the failures of a subject, of all kinds of step when `step` is None."""
@@ -67,7 +71,7 @@ class Memory:
             return
         releases, locks = await self.releases.all(), await self.locks.all()
         if releases.candidates or any(lock.until_s is not None for lock in locks):
-            await self._database.write(lambda db: time_left.write(db, self._clock))
+            await self._database.write(lambda db: time_left.write(db, self._clock), spare=True)
         self._time_left_written_s = now_s
 
     async def forget_apps(self, keep: Collection[int]) -> None:
@@ -87,8 +91,22 @@ class Memory:
 
     async def settings(self) -> Mapping[str, str]:
         """What `config set` stored, by name."""
-        return await self._database.read(agent_tables.read_settings)
+        return await self._settings.get()
 
     async def change_settings(self, changes: Mapping[str, str | None]) -> None:
         """Store settings, all or none of them; None removes one."""
-        await self._database.write(lambda db: agent_tables.write_settings(db, changes))
+        await self._settings.change(lambda db: agent_tables.write_settings(db, changes))
+
+    def remembered(self) -> Mapping[str, Any]:
+        """Parts of a `Salvage` that are known without reading the file, by name."""
+        completed, born = self.containers.remembered()
+        parts = {
+            "settings": self._settings.remembered(),
+            "intents": self._intents.remembered(),
+            "locks": self.locks.remembered(),
+            "releases": self.releases.remembered(),
+            "pulled": self.images.remembered(),
+            "completed": completed,
+            "born": born,
+        }
+        return {name: part for name, part in parts.items() if part is not None}

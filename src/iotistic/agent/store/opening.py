@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from iotistic.agent.clock import Clock
@@ -33,6 +34,7 @@ from iotistic.agent.store.inspection import Fate, Seen
 from iotistic.agent.store.migrations import migrate
 from iotistic.agent.store.records import Finding, Identity, ProvisioningPhase, ResetOptions
 from iotistic.agent.store.sealing import Crypto, Sealer, load_key, make_key
+from iotistic.agent.store.space import Space, with_room
 from iotistic.model.errors import InvalidField
 from iotistic.model.secret import Secret
 
@@ -57,12 +59,54 @@ class Opened:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Everything that opening a state folder takes, as often as it is opened."""
+
+    files: StateFiles
+    worker: Worker
+    crypto: Crypto
+    clock: Clock
+    machine: str
+    space: Space
+
+    async def open(self, known: Mapping[str, Any] | None = None, *, force: bool = False) -> Opened:
+        """Open it, with room made if need be; `force`: give the database up in any case."""
+
+        async def opened() -> Opened:
+            return await Opening(
+                self.files,
+                self.worker,
+                self.crypto,
+                self.clock,
+                self.machine,
+                known=known,
+                is_corrupt=force,
+            ).run()
+
+        return await with_room(opened, self.space)
+
+
 class Opening:
     """One opening of one state folder, whose lock is held."""
 
     def __init__(
-        self, files: StateFiles, worker: Worker, crypto: Crypto, clock: Clock, machine: str
+        self,
+        files: StateFiles,
+        worker: Worker,
+        crypto: Crypto,
+        clock: Clock,
+        machine: str,
+        *,
+        known: Mapping[str, Any] | None = None,
+        is_corrupt: bool = False,
     ) -> None:
+        """`known`: parts of a `Salvage` that need not be read out of a database given up.
+
+        `is_corrupt`: it is given up even if nothing is found wrong with it.
+        """
+        self._known = known or {}
+        self._is_corrupt = is_corrupt
         self._files = files
         self._worker = worker
         self._crypto = crypto
@@ -104,6 +148,8 @@ class Opening:
         if pending is not None:
             await run(lambda: target_table.delete_target(connection))
             await run(lambda: files.last_target.unlink(missing_ok=True))
+        elif await run(lambda: target_table.take_newer(connection, files.last_target, identity)):
+            self._found("target-newer-kept", "the last accepted target is newer than the database")
         row = await run(lambda: device_table.read_device(connection))
         # A copy that is sealed with a key that was lost would be none when it is needed.
         if row is not None and (
@@ -176,7 +222,7 @@ class Opening:
     async def _database(
         self, seen: Seen, identity: Identity, sealer: Sealer
     ) -> tuple[Identity, sqlite3.Connection]:
-        fate = inspection.judge(seen, identity)
+        fate = Fate.REPLACE_CORRUPT if self._is_corrupt else inspection.judge(seen, identity)
         if fate in (Fate.KEEP, Fate.KEEP_WITHOUT_LOG):
             try:
                 return identity, await self._worker.run(lambda: self._open(fate, identity))
@@ -224,6 +270,7 @@ class Opening:
         saved = (
             inspection.salvage(files, self._clock) if fate is Fate.REPLACE_CORRUPT else Salvage()
         )
+        saved = replace(saved, **self._known)
         # A device that never asked anything of a cloud has nothing to ask again.
         known = identity.phase is not ProvisioningPhase.NEW
         reason = (MISSING if known else None) if fate is Fate.CREATE else fate.value

@@ -159,6 +159,10 @@ class ReleaseTable:
         """Nothing of the app counts as rejected any more: somebody wants it tried again."""
         await self._kept.change(lambda db: release_rows.delete_rejections(db, app_id))
 
+    def remembered(self) -> ReleaseRows | None:
+        """All, if it is known without reading the file; documents as they stand in it."""
+        return self._kept.remembered()
+
 
 def _named(app_id: int, place: str) -> str:
     """Under which name a value is sealed: it opens neither in another app nor in a target."""

@@ -51,6 +51,11 @@ class Sealer:
         self._crypto = crypto
         self._key = key
 
+    def keep_key(self, path: Path) -> None:
+        """Write the key again if its file is gone."""
+        if not path.exists():
+            durable_write(path, self._key.reveal().encode("ascii"))
+
     async def seal(self, values: Mapping[str, str]) -> Mapping[str, str]:
         """Seal each value. One child process for all of them, none for no values."""
         return await self._do("seal", values)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +18,10 @@ from iotistic.agent.store import (
     reset_file,
     target_table,
 )
-from iotistic.agent.store.database import Database, Worker
+from iotistic.agent.store.database import Worker
 from iotistic.agent.store.files import StateFiles, lock_folder, swap_in
 from iotistic.agent.store.identity_file import save_identity
-from iotistic.agent.store.memory import Memory
-from iotistic.agent.store.opening import MISSING, Opened, Opening
+from iotistic.agent.store.opening import MISSING, Opener
 from iotistic.agent.store.records import (
     Finding,
     Identity,
@@ -31,70 +29,49 @@ from iotistic.agent.store.records import (
     StoredTarget,
     target_hash,
 )
-from iotistic.agent.store.release_table import ReleaseTable
 from iotistic.agent.store.sealing import Crypto
+from iotistic.agent.store.space import NoSpace, Space
+from iotistic.agent.store.tended import Tended
 from iotistic.model.errors import Unavailable
 
 
-class Store(Memory):
+class Store(Tended):
     """The state folder: one database, one identity file, one writer.
 
         async with Store.open(path, clock) as store:
             await store.save_identity(replace(store.identity, device_name="Pump 3"))
 
-    Every method may raise DiskFull or DatabaseUnavailable (try again; nothing changed) and
-    DatabaseCorrupt (open the store again, it heals itself).
+    Every method may raise DiskFull or DatabaseUnavailable (try again; nothing changed). What is
+    found damaged, deleted or replaced is mended at once; DatabaseCorrupt: it could not be.
     """
-
-    def __init__(
-        self,
-        files: StateFiles,
-        worker: Worker,
-        crypto: Crypto,
-        clock: Clock,
-        machine: str,
-        opened: Opened,
-    ) -> None:
-        self._files = files
-        self._worker = worker
-        self._crypto = crypto
-        self._machine = machine
-        self._writing = asyncio.Lock()  # what is done in several parts, one after the other
-        database = Database(worker, opened.connection)
-        releases = ReleaseTable(database, lambda: self._sealer, clock, self._found)
-        super().__init__(database, clock, releases)
-        self._take(opened)
-
-    def _take(self, opened: Opened) -> None:
-        self._database.exchange(opened.connection)
-        self._identity = opened.identity
-        self._sealer = opened.sealer
-        self._rebuilt_because = opened.rebuilt_because
-        self._findings = opened.findings
-        self._reset = opened.reset
-        self._set_aside = opened.set_aside
-        self._target: StoredTarget | None = None
-        self._target_known = False
 
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
-        cls, path: Path, clock: Clock, *, crypto: Crypto = in_child, machine: str | None = None
+        cls,
+        path: Path,
+        clock: Clock,
+        *,
+        crypto: Crypto = in_child,
+        machine: str | None = None,
+        space: Space | None = None,
+        on_found: Callable[[Finding], None] = lambda _: None,
     ) -> AsyncIterator[Store]:
         """Open the database at `path` and heal what is broken, for as long as the block lasts.
 
-        `machine` is this machine's hash, the host's own when None. Raises DatabaseLocked,
-        DatabaseNewer, DatabaseUnusable, or what every method may.
+        `machine` is this machine's hash, the host's own when None. `on_found` hears at once what
+        is found and dealt with. Raises DatabaseLocked, DatabaseNewer, DatabaseUnusable, or what
+        every method may.
         """
-        files = StateFiles.of(path)
+        files, space = StateFiles.of(path), space or NoSpace()
         worker = Worker(files.database)
         with contextlib.ExitStack() as held:
             held.callback(worker.close)
             try:
                 await worker.run(lambda: lock_folder(files, held))
                 found = machine if machine is not None else await worker.run(machine_hash)
-                opening = Opening(files, worker, crypto, clock, found)
-                store = cls(files, worker, crypto, clock, found, await worker.finish(opening.run()))
+                opener = Opener(files, worker, crypto, clock, found, space)
+                store = cls(opener, await worker.finish(opener.open()), on_found=on_found)
                 try:
                     yield store
                 finally:
@@ -110,11 +87,6 @@ class Store(Memory):
     def identity(self) -> Identity:
         """Who this device is; always there."""
         return self._identity
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What opening found and dealt with."""
-        return self._findings
 
     @property
     def database_was_missing(self) -> bool:
@@ -135,15 +107,16 @@ class Store(Memory):
 
     async def _save_identity(self, identity: Identity) -> None:
         async with self._writing:
-            await self._worker.run(lambda: save_identity(self._files.identity, identity))
+            await self._put(lambda: save_identity(self._files.identity, identity))
             other = identity.uuid != self._identity.uuid
             self._identity = identity
             if other:
                 self._target, self._target_known = None, True
             with contextlib.suppress(Unavailable):
                 sealed = await self._sealer.seal(device_table.secrets_of(identity))
+                # Its own at that moment: a database that is mended has another creation id.
                 await self._database.write(
-                    lambda db: _write_identity(db, identity, sealed, other=other)
+                    lambda db: _write_identity(db, self._identity, sealed, other=other)
                 )
                 self._database.outdate()
                 self._rebuilt_because = None
@@ -174,9 +147,6 @@ class Store(Memory):
                     self._found(Finding(code="target-unreadable", message=error.message))
         return None
 
-    def _found(self, finding: Finding) -> None:
-        self._findings += (finding,)
-
     async def save_target(self, target: StoredTarget) -> None:
         """Store the target and its copy in `target-last-good.json`, before it is acted on.
 
@@ -192,7 +162,11 @@ class Store(Memory):
             await self._database.write(lambda db: target_table.write_target(db, sealed))
             self._target, self._target_known = target, True
             path, uuid = self._files.last_target, self._identity.uuid
-            await self._worker.run(lambda: target_table.save_last_target(path, uuid, sealed))
+            # It is accepted by now. A copy that could not be written is written by `look_after`.
+            self._target_file_is_stale = True
+            with contextlib.suppress(Unavailable):
+                await self._put(lambda: target_table.save_last_target(path, uuid, sealed))
+                self._target_file_is_stale = False
 
     async def mark_applied(self, state_hash: str, at_ms: int) -> None:
         """The target with this hash has been reached; no effect if it is not held any more."""
@@ -220,7 +194,7 @@ class Store(Memory):
     async def _begin_reset(self, options: ResetOptions) -> None:
         async with self._writing:
             journal = reset_file.Journal(options=options)
-            await self._worker.run(lambda: reset_file.save(self._files.reset, journal))
+            await self._put(lambda: reset_file.save(self._files.reset, journal))
             self._reset = options
             self._target, self._target_known = None, True
             await self._database.write(target_table.delete_target)
@@ -242,7 +216,7 @@ class Store(Memory):
                 wiping=True,
                 spent_key_hash=spent_key_hash,
             )
-            await self._worker.run(lambda: reset_file.save(self._files.reset, journal))
+            await self._put(lambda: reset_file.save(self._files.reset, journal))
             async with self._database.exchanging():
                 await self._reopen()
 
@@ -274,11 +248,6 @@ class Store(Memory):
             )
             await self._reopen()
             return aside
-
-    async def _reopen(self) -> None:
-        await self._worker.run(self._database.close)
-        opening = Opening(self._files, self._worker, self._crypto, self._clock, self._machine)
-        self._take(await opening.run())
 
 
 def _write_identity(

@@ -10,7 +10,7 @@ from typing import Any, NewType
 from iotistic.agent.host.crypto_child import CryptoRefused
 from iotistic.agent.host.files import durable_write, keep_private, read_small
 from iotistic.agent.store.errors import DatabaseCorrupt
-from iotistic.agent.store.records import StoredTarget, target_hash
+from iotistic.agent.store.records import Identity, StoredTarget, target_hash
 from iotistic.agent.store.sealed_document import (
     sealed_values,
     secret_values,
@@ -137,6 +137,26 @@ def load_last_target(path: Path, uuid: str) -> SealedTarget | None:
         return _parse(raw, path.name)
     except InvalidField:
         return None
+
+
+def take_newer(connection: sqlite3.Connection, path: Path, identity: Identity) -> bool:
+    """Write the copy into the database if it is newer: that one is of an earlier time, then.
+
+    So a restored backup does not bring the services of its day back.
+    """
+    copy, held = load_last_target(path, identity.uuid), read_target(connection)
+    if copy is None or (held is not None and not _is_newer(copy, held)):
+        return False
+    # Without an ETag, so that the next poll brings the whole target in any case.
+    write_target(connection, SealedTarget(replace(copy, etag=None)))
+    return True
+
+
+def _is_newer(one: StoredTarget, other: StoredTarget) -> bool:
+    """By their versions where those can be compared, else by when they were accepted."""
+    if one.epoch == other.epoch and None not in (one.version, other.version):
+        return (one.version or 0) > (other.version or 0)
+    return one.received_at_ms > other.received_at_ms
 
 
 def _parse(raw: Any, at: str) -> SealedTarget:
