@@ -67,6 +67,17 @@ def _integer(low: int, high: int) -> Callable[[str, str], int]:
     return parse
 
 
+def _share(text: str, name: str) -> float:
+    expected = "a number from 0 to 1"
+    try:
+        found = float(text)
+    except ValueError as error:
+        raise InvalidField(name, expected=expected, found=text) from error
+    if not 0.0 <= found <= 1.0:
+        raise InvalidField(name, expected=expected, found=text)
+    return found
+
+
 def _boolean(text: str, name: str) -> bool:
     if text.lower() in ("true", "1", "yes", "on"):
         return True
@@ -177,6 +188,50 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="MAX_LOGS", parse=_integer(10, 100_000), default="1000", local_only=True,
         about="How many records the agent keeps in memory for `iotctl logs`.",
+    ),
+    Setting(
+        name="LOG_FILE_PERSISTANCE", parse=_boolean, default="false", restart=False,
+        about="Also keep the agent's log in files: five at most, for their owner only.",
+    ),
+    Setting(
+        name="LOG_DIR", parse=_path, local_only=True,
+        about="Where these files are (`logs` beside the database).",
+    ),
+    Setting(
+        name="MAX_LOG_FILE_SIZE", parse=_integer(10_000, 10**9), default="5242880", restart=False,
+        about="How many bytes one of them may have.",
+    ),
+    Setting(
+        name="LOG_MAX_AGE", parse=_integer(60_000, 400 * DAY_MS), default="3600000", restart=False,
+        about="After how many milliseconds a new file is begun, and older ones are removed.",
+    ),
+    Setting(
+        name="ENABLE_CLOUD_LOGGING", parse=_boolean, default="true", restart=False,
+        about="Send what agent and services say to the cloud.",
+    ),
+    *(
+        Setting(
+            name=f"CLOUD_LOG_SAMPLING_RATE_{level.upper()}", parse=_share, default=rate,
+            restart=False,
+            about=f"Which share of the agent's own lines of level `{level}` the cloud gets.",
+        )
+        for level, rate in zip(LogLevel, ("0.1", "0.5", "1.0", "1.0"), strict=True)
+    ),
+    Setting(
+        name="LOG_SAMPLE_CONTAINERS", parse=_boolean, default="false", restart=False,
+        about="Sample the lines of services as well, by the same shares.",
+    ),
+    Setting(
+        name="CONTAINER_LOG_RATE", parse=_integer(1, 100_000), default="100", restart=False,
+        about="How many lines a second of each service the cloud gets, on the whole.",
+    ),
+    Setting(
+        name="CONTAINER_LOG_BURST", parse=_integer(1, 1_000_000), default="1000", restart=False,
+        about="How many lines it gets at once of a service that was quiet before.",
+    ),
+    Setting(
+        name="CONTAINER_LOG_KIB_RATE", parse=_integer(1, 100_000), default="100", restart=False,
+        about="How many KiB a second of each service, with a burst in the same proportion.",
     ),
     Setting(
         name="DATABASE_PATH", parse=_path, default=str(DATABASE_PATH), local_only=True,

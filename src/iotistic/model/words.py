@@ -105,3 +105,4 @@ class LogComponent(StrEnum):
     DATABASE = "database"
     DEVICE_API = "deviceApi"
     SUPERVISOR = "supervisor"
+    CONTAINER_LOGS = "containerLogs"

@@ -133,7 +133,7 @@ def test_what_is_told_as_applied_is_the_part_of_the_config_that_is_in_force() ->
                 "scheduledRestart": {"enabled": True, "intervalDays": 7},
                 "orchestrator": "docker",
             },
-            "logging": {"level": "loud", "enableRemoteLogging": True},
+            "logging": {"level": "loud", "enableCompression": True},
             "features": {"enableDeviceJobs": False},
             "sensors": [{"name": "boiler"}],
             "odd": 1,
@@ -149,7 +149,7 @@ def test_what_is_told_as_applied_is_the_part_of_the_config_that_is_in_force() ->
         "features": {"enableDeviceJobs": False},
     }
     assert [(o.path, o.kind) for o in device.judgement.troubles] == [
-        ("logging.enableRemoteLogging", OutcomeKind.UNSUPPORTED),
+        ("logging.enableCompression", OutcomeKind.UNSUPPORTED),
         ("logging.level", OutcomeKind.REJECTED),
         ("odd", OutcomeKind.UNKNOWN),
         ("sensors", OutcomeKind.UNSUPPORTED),

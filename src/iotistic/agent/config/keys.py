@@ -51,6 +51,12 @@ def _word(value: Any, at: str) -> str:
     return value
 
 
+def _flag(value: Any, at: str) -> str:
+    if not isinstance(value, bool):
+        raise InvalidField(at, expected=Form.FLAG, found=told(value))
+    return "true" if value else "false"
+
+
 def _as_in_the_environment(value: Any, at: str) -> str:
     """A text as an environment variable has it, or the number or flag that it spells."""
     if isinstance(value, bool):
@@ -112,6 +118,7 @@ def asks_for_nothing(value: Any) -> bool:
 _RECONCILIATION = SettingKey(setting="RECONCILIATION_INTERVAL_MS", as_text=_whole_number)
 _POLL = SettingKey(setting="POLL_INTERVAL_MS", as_text=_whole_number)
 _REPORT = SettingKey(setting="REPORT_INTERVAL_MS", as_text=_whole_number)
+_CLOUD_LOGGING = SettingKey(setting="ENABLE_CLOUD_LOGGING", as_text=_flag)
 _METRICS = SettingKey(setting="METRICS_INTERVAL_MS", as_text=_whole_number)
 
 SETTING_KEYS: Mapping[str, SettingKey] = {
@@ -129,6 +136,11 @@ SETTING_KEYS: Mapping[str, SettingKey] = {
     "intervals.agent.metricsIntervalMs": _METRICS,
     "logging.level": SettingKey(setting="LOG_LEVEL", as_text=_word),
     "logging.maxLogs": SettingKey(setting="MAX_LOGS", as_text=_whole_number),
+    "logging.enableRemoteLogging": _CLOUD_LOGGING,
+    "logging.enableFilePersistence": SettingKey(setting="LOG_FILE_PERSISTANCE", as_text=_flag),
+    "logging.logMaxAge": SettingKey(setting="LOG_MAX_AGE", as_text=_whole_number),
+    "logging.maxLogFileSize": SettingKey(setting="MAX_LOG_FILE_SIZE", as_text=_whole_number),
+    "features.enableLogs": _CLOUD_LOGGING,
     **{
         f"settings.{name}": SettingKey(setting=name, as_text=_as_in_the_environment)
         for name in BY_NAME
@@ -146,11 +158,7 @@ NOT_BUILT: Mapping[str, Form] = {
     "settings.k3s": Form.OBJECT,
     "intervals.discovery.fullIntervalMs": Form.NUMBER,
     "intervals.discovery.lightIntervalMs": Form.NUMBER,
-    "logging.enableRemoteLogging": Form.FLAG,
-    "logging.enableFilePersistence": Form.FLAG,
     "logging.enableCompression": Form.FLAG,
-    "logging.logMaxAge": Form.NUMBER,
-    "logging.maxLogFileSize": Form.NUMBER,
     "features.enableDeviceJobs": Form.FLAG,
     "features.enableDeviceSensorPublish": Form.FLAG,
     "features.enableDeviceRemoteAccess": Form.FLAG,
@@ -158,7 +166,6 @@ NOT_BUILT: Mapping[str, Form] = {
     "features.enableAnomalyDetection": Form.FLAG,
     "features.enableCloudJobs": Form.FLAG,
     "features.enableShadow": Form.FLAG,
-    "features.enableLogs": Form.FLAG,
     "sensors": Form.LIST,
     "endpoints": Form.LIST,
     "anomalyDetection": Form.OBJECT,
