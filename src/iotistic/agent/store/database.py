@@ -205,7 +205,9 @@ class Database:
                 broken += 1
                 if broken > _MENDED_MAX:
                     raise
-                await self._mended(Fault(error=error, again=broken > 1), connection)
+                await self._mended(
+                    Fault(error=error, again=broken > 1 and error.is_certain), connection
+                )
             except DatabaseUnusable as error:
                 # It could be opened, so this is something that came since.
                 raise StorageReadOnly(self._worker.path, error.message) from error

@@ -70,6 +70,8 @@ class DatabaseCorrupt(Unavailable):
     """Its content makes no sense. Opening the store again sets it aside and rebuilds it."""
 
     code: str = "database-corrupt"
+    is_certain = False
+    """SQLite said so: no mistake in what was asked of it."""
 
 
 class DatabaseUnavailable(Unavailable):
@@ -96,6 +98,7 @@ _PRIMARY = 0xFF  # the low byte of an extended result code is the primary one
 _UNREADABLE = frozenset(
     {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 )
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _RIGHTS = frozenset(
     {sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
 )
@@ -138,4 +141,6 @@ def _from_sqlite(path: Path, error: sqlite3.Error) -> Refused | Unavailable:
     if code in _PASSING and extended not in _UNREADABLE:
         return DatabaseUnavailable(f"{path}: {error}")
     # What remains speaks of content: malformed pages, a missing table, a broken constraint.
-    return DatabaseCorrupt(f"{path}: {error}", remedy="the agent rebuilds the file by itself")
+    corrupt = DatabaseCorrupt(f"{path}: {error}", remedy="the agent rebuilds the file by itself")
+    corrupt.is_certain = code in _DAMAGED or extended in _UNREADABLE
+    return corrupt

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from iotistic.agent.host.file_lock import FileLock, Locked
 from iotistic.agent.host.files import ensure_folder, sync_folder
-from iotistic.agent.store.errors import DatabaseLocked, translated
+from iotistic.agent.store.errors import DatabaseLocked, DatabaseUnavailable, translated
 
 SET_ASIDE_MAX = 3
 """How many old databases are kept: each may be as large as the one in use."""
@@ -91,6 +91,18 @@ def lock_folder(files: StateFiles, held: contextlib.ExitStack) -> None:
         held.enter_context(FileLock(files.identity_lock))
     except Locked as error:
         raise DatabaseLocked(files.database, error.holder) from error
+
+
+def lock_again(files: StateFiles, held: contextlib.ExitStack) -> None:
+    """Hold locks whose files somebody removed: those keep nobody out any more."""
+    for path in (files.lock, files.identity_lock):
+        if not path.exists():
+            try:
+                held.enter_context(FileLock(path))
+            except Locked as error:
+                raise DatabaseUnavailable(
+                    f"{path} was removed, and is held by another agent now ({error.holder})"
+                ) from error
 
 
 def swap_in(files: StateFiles, *, kind: str, wall_ms: int) -> Path | None:

@@ -17,7 +17,7 @@ from iotistic.agent.host.files import ensure_folder
 from iotistic.agent.store import backup, device_table, target_table
 from iotistic.agent.store.database import check
 from iotistic.agent.store.errors import translated
-from iotistic.agent.store.files import StateFiles, swap_in
+from iotistic.agent.store.files import StateFiles, lock_again, swap_in
 from iotistic.agent.store.identity_file import save_identity
 from iotistic.agent.store.opening import MISSING
 from iotistic.agent.store.records import Finding, Identity
@@ -28,8 +28,10 @@ def put_back(
     files: StateFiles,
     connection: sqlite3.Connection,
     identity: Identity,
-    lost: Collection[Path],
+    sealer: Sealer,
+    held: contextlib.ExitStack,
     *,
+    lost: Collection[Path],
     wall_ms: int,
 ) -> Finding:
     """Put a copy of the open database at its place, and aside what stands there.
@@ -44,8 +46,13 @@ def put_back(
         # It stays the wish that it is: at the next start the device joins the cloud again.
         device_table.write_rebuilt_because(connection, MISSING)
     backup.write_copy(connection, files.fresh, creation_id=renewed.creation_id)
+    if files.database in lost:
+        # The log of ours that is left fits nothing that stands there, and is in the copy.
+        for path in set(files.companions).difference(lost):
+            path.unlink(missing_ok=True)
     aside = swap_in(files, kind="replaced", wall_ms=wall_ms)
     save_identity(files.identity, renewed)
+    keep_files(files, connection, renewed, sealer, held, target_is_stale=False)
     names = ", ".join(sorted(path.name for path in lost))
     kept = f"; what stood there is {aside.name} now" if aside is not None else ""
     return Finding(
@@ -60,10 +67,12 @@ def keep_files(
     connection: sqlite3.Connection,
     identity: Identity,
     sealer: Sealer,
+    held: contextlib.ExitStack,
     *,
     target_is_stale: bool,
 ) -> None:
-    """Write again what is gone of the small files beside the database."""
+    """Write again what is gone of the small files beside the database, and hold its locks."""
+    lock_again(files, held)
     if not files.identity.exists():
         save_identity(files.identity, identity)
     sealer.keep_key(files.key)

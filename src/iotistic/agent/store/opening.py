@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,8 @@ class Opener:
     clock: Clock
     machine: str
     space: Space
+    held: ExitStack
+    """What keeps other agents out of the folder."""
 
     async def open(self, known: Mapping[str, Any] | None = None, *, force: bool = False) -> Opened:
         """Open it, with room made if need be; `force`: give the database up in any case."""

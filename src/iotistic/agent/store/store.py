@@ -70,7 +70,7 @@ class Store(Tended):
             try:
                 await worker.run(lambda: lock_folder(files, held))
                 found = machine if machine is not None else await worker.run(machine_hash)
-                opener = Opener(files, worker, crypto, clock, found, space)
+                opener = Opener(files, worker, crypto, clock, found, space, held)
                 store = cls(opener, await worker.finish(opener.open()), on_found=on_found)
                 try:
                     yield store

@@ -74,11 +74,17 @@ class Tended(Memory):
 
     async def look_after(self) -> None:
         """Put back what is gone of the files, and write what there was no room for."""
+        await self._database.look()
         stale, self._target_file_is_stale = self._target_file_is_stale, False
         try:
             await self._database.change(
                 lambda db: mending.keep_files(
-                    self._files, db, self._identity, self._sealer, target_is_stale=stale
+                    self._files,
+                    db,
+                    self._identity,
+                    self._sealer,
+                    self._opener.held,
+                    target_is_stale=stale,
                 )
             )
         except Unavailable:
@@ -105,7 +111,9 @@ class Tended(Memory):
                     self._files,
                     self._database.connection,
                     self._identity,
-                    fault.lost,
+                    self._sealer,
+                    self._opener.held,
+                    lost=fault.lost,
                     wall_ms=self._clock.wall_ms(),
                 )
             )
