@@ -223,6 +223,7 @@ class DeviceAgent:
                 wall_clock=wall_clock,
                 log=self._log,
                 policy=policy_of(settings),
+                runtime_dir=runtime_dir,
             ),
             port=settings.value("DEVICE_API_PORT"),
         )

@@ -253,6 +253,7 @@ async def device(
                 clock=clock, synced=lambda: True, folder=folder, last_ms=None, log=log
             ),
             log=log,
+            runtime_dir=folder / "run",
         )
         box = Box(
             rooms=rooms,

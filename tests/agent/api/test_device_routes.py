@@ -87,8 +87,8 @@ async def test_a_clock_that_was_never_set_is_warned_of(
     monkeypatch.setattr(api.box.rooms.clock, "wall_ms", lambda: 1000)
     (warning,) = (await api.unix.ok("/v1/status"))["warnings"]
     assert warning["code"] == "clock-implausible"
-    checks = {c["name"]: c for c in (await api.unix.ok("/v1/diagnostics"))["checks"]}
-    assert checks["clock"]["status"] == "failed"
+    checks = {c["id"]: c for c in (await api.unix.ok("/v1/diagnostics"))["checks"]}
+    assert checks["clock"]["verdict"] == "failed"
 
 
 async def test_the_answer_to_a_restart_comes_before_the_end(

@@ -210,11 +210,11 @@ async def test_a_restart_of_the_agent_is_promised(api: Served) -> None:
 async def test_diagnostics_find_nothing_wrong_with_a_device_that_is_well(api: Served) -> None:
     await api.box.given_target(target(service("web", "1")))
     found = await api.unix.ok("/v1/diagnostics")
-    failed = [c for c in found["checks"] if c["status"] == "failed"]
+    failed = [c for c in found["checks"] if c["verdict"] == "failed"]
     assert failed == []
     assert found["healthy"] is True
     assert {"identity", "engine", "database", "disk", "clock", "permissions"} <= {
-        c["name"] for c in found["checks"]
+        c["id"] for c in found["checks"]
     }
 
 
@@ -223,8 +223,8 @@ async def test_diagnostics_name_what_is_wrong_and_what_to_do(api: Served) -> Non
     (api.box.folder / "identity.json").chmod(0o644)
     api.box.folder.chmod(0o777)
     found = await api.unix.ok("/v1/diagnostics")
-    by_name = {c["name"]: c for c in found["checks"]}
+    by_name = {c["id"]: c for c in found["checks"]}
     assert found["healthy"] is False
-    assert by_name["engine"]["status"] == "failed"
-    assert by_name["permissions"]["status"] == "failed"
+    assert by_name["engine"]["verdict"] == "failed"
+    assert by_name["permissions"]["verdict"] == "failed"
     assert by_name["permissions"]["remedy"].startswith("chmod ")

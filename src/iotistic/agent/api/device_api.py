@@ -17,6 +17,7 @@ from iotistic.agent.api.access import RequestLimit, tcp_guard
 from iotistic.agent.api.config_routes import ConfigRoutes
 from iotistic.agent.api.database_routes import DatabaseRoutes
 from iotistic.agent.api.device_routes import DeviceRoutes
+from iotistic.agent.api.diagnostics_routes import DiagnosticsRoutes
 from iotistic.agent.api.lock_routes import LockRoutes
 from iotistic.agent.api.plan_routes import PlanRoutes
 from iotistic.agent.api.provisioning_routes import ProvisioningRoutes
@@ -69,6 +70,7 @@ class DeviceAPI:
             PlanRoutes(rooms),
             LockRoutes(rooms),
             DatabaseRoutes(rooms),
+            DiagnosticsRoutes(rooms),
         )
         self._routes = [route for group in routes for route in group.routes()]
 

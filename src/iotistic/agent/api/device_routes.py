@@ -15,7 +15,6 @@ from iotistic.agent.api.device_views import (
     health_json,
     target_summary_json,
 )
-from iotistic.agent.api.diagnostics import Diagnostics
 from iotistic.agent.api.plan_views import device_settled
 from iotistic.agent.api.replies import json_reply, text_reply
 from iotistic.agent.api.requests import query_flag, query_integer
@@ -38,7 +37,6 @@ class DeviceRoutes:
     def __init__(self, rooms: Rooms, streams: Streams) -> None:
         self._rooms = rooms
         self._streams = streams
-        self._diagnostics = Diagnostics(rooms)
         self._engine_version: str | None = None
 
     def routes(self) -> list[web.RouteDef]:
@@ -49,7 +47,6 @@ class DeviceRoutes:
             web.get("/v1/health", self.health),
             web.get("/v1/device", self.device),
             web.get("/v1/status", self.status),
-            web.get("/v1/diagnostics", self.diagnose),
             web.get("/v1/logs", self.logs),
             web.post("/v1/agent/restart", self.restart),
             web.post("/v1/sync", self.sync),
@@ -132,10 +129,6 @@ class DeviceRoutes:
             except (EngineUnavailable, TimeoutError):
                 return None
         return self._engine_version
-
-    async def diagnose(self, _: web.Request) -> web.Response:
-        """Look at everything that can be looked at."""
-        return json_reply(await self._diagnostics.run())
 
     async def logs(self, request: web.Request) -> web.StreamResponse:
         """The agent's own log."""

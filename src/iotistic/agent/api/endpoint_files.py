@@ -16,11 +16,10 @@ import msgspec
 from iotistic.agent.host.files import OWNER_ONLY, durable_write
 from iotistic.model.errors import Conflict
 from iotistic.model.secret import Secret
+from iotistic.model.state_folder import ACCESS_FILE, PORT_FILE, SOCKET_FILE
 
-SOCKET_FILE = "agent.sock"
-ACCESS_FILE = "api-token"
-PORT_FILE = "api.json"
 HOST = "127.0.0.1"
+__all__ = ["ACCESS_FILE", "PORT_FILE", "SOCKET_FILE"]
 _TOKEN_BYTES = 32
 _TOKEN = re.compile(rb"[0-9a-f]{64}\n?")
 _BACKLOG = 64

@@ -15,7 +15,7 @@ from iotistic.agent.settings import SettingRow
 from iotistic.agent.store.records import Finding, Identity, JournalEntry, StoredTarget
 from iotistic.agent.supervisor import ServiceHealth
 from iotistic.agent.sync import SyncOutcome, SyncStatus
-from iotistic.engines.protocol import ContainerLogLine, EngineInfo
+from iotistic.engines.protocol import ContainerLogLine, EngineInfo, Space
 from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Resources
 from iotistic.model.records import RecordClass
@@ -116,6 +116,10 @@ class Engine(Protocol):
 
     async def resources(self) -> Resources:
         """Images, and this device's networks and volumes."""
+        ...
+
+    async def space(self) -> Space | None:
+        """How much room there is where the engine keeps images; None: not to be seen."""
         ...
 
     async def started_at(self, container_id: str) -> str | None:

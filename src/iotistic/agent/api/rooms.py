@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from iotistic.agent.api import ports
 from iotistic.agent.api.rows import Facts
@@ -22,7 +23,10 @@ class Listening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rooms:
-    """The rooms of the agent that the API speaks for."""
+    """The rooms of the agent that the API speaks for.
+
+    `runtime_dir` is the folder in memory for secrets of services.
+    """
 
     agent: ports.AgentProcess
     store: ports.Store
@@ -40,6 +44,7 @@ class Rooms:
     wall_clock: ports.WallClock
     log: AgentLogger
     policy: Policy = field(default_factory=Policy)
+    runtime_dir: Path | None = None
     listening: Listening = field(default_factory=Listening)
 
     def facts(self) -> Facts:
