@@ -47,7 +47,8 @@ class RecordClass(StrEnum):
     READING = "reading"
     """Of a sensor."""
     METRIC = "metric"
-    """One reading of the host's or a container's figures: `{name: number, …}`."""
+    """One reading of figures: `{"scope": "host", "metrics": {name: number, …}}`, and of a
+    container `{"scope": "service", "appId", "serviceId", "serviceName", "metrics"}`."""
     LOG = "log"
 
 

@@ -61,11 +61,58 @@ class NetworkInterface:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRates:
+    """What went through one interface since the reading before. `errors`, `drops`: how many,
+    both ways.
+    """
+
+    name: str
+    rx_bytes_per_s: float
+    tx_bytes_per_s: float
+    rx_packets_per_s: float
+    tx_packets_per_s: float
+    errors: int
+    drops: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerUsage:
+    """What one running container of ours uses. Percent are of all cores, and of its limit.
+
+    Rates are since the reading before; None until there were two, and for what the engine does not
+    tell.
+    """
+
+    app_id: int
+    service_id: str
+    service_name: str
+    cpu_percent: float | None = None
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    rx_bytes_per_s: float | None = None
+    tx_bytes_per_s: float | None = None
+    read_bytes_per_s: float | None = None
+    written_bytes_per_s: float | None = None
+    pids: int | None = None
+
+    @property
+    def memory_percent(self) -> float | None:
+        """Share of its limit."""
+        if self.memory_bytes is None or not self.memory_limit_bytes:
+            return None
+        return _percent(self.memory_bytes, self.memory_limit_bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What costs more to read, hence is read seldom: the busiest processes, the interfaces."""
+    """What costs more to read, hence is read seldom: the busiest processes, the interfaces and
+    what goes through those that lead somewhere else, the containers.
+    """
 
     processes: tuple[ProcessUsage, ...] = ()
     interfaces: tuple[NetworkInterface, ...] = ()
+    network: tuple[NetworkRates, ...] = ()
+    containers: tuple[ContainerUsage, ...] = ()
 
 
 def _percent(part: int, whole: int) -> float:

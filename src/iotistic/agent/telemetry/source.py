@@ -7,13 +7,20 @@ import heapq
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from iotistic.agent.telemetry.metrics import Details, Metrics, NetworkInterface, ProcessUsage
+from iotistic.agent.telemetry.metrics import (
+    Details,
+    Metrics,
+    NetworkInterface,
+    NetworkRates,
+    ProcessUsage,
+)
+from iotistic.agent.telemetry.rates import LinkCounters, network_rates
 
 PROCESSES_MAX = 10
 INTERFACES_MAX = 32
@@ -21,6 +28,9 @@ _MIB = 1024 * 1024
 _NAME_LENGTH_MAX = 64
 _CPU_SENSORS = ("coretemp", "k10temp", "cpu_thermal", "cpu-thermal", "soc_thermal", "zenpower")
 _PLAUSIBLE_C = (-40.0, 150.0)
+_STARTTIME = 19
+"""Of the fields behind the name in /proc/PID/stat (starttime, the 22nd of all), in ticks."""
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _NET = Path("/sys/class/net")
 _ROUTES = Path("/proc/net/route")
 
@@ -36,8 +46,10 @@ class MetricsSource:
         self._data_path = data_path
         self._reading = asyncio.Lock()
         self._process_times: dict[tuple[int, float], float] = {}
-        self._processes_read_s = time.monotonic()
+        self._processes_read_s = _now_s()
         self._cpu_times = (0.0, 0.0)
+        self._links: dict[str, LinkCounters] = {}
+        self._links_read_s = 0.0
 
     async def read(self) -> Metrics:
         """The figures that are cheap to read: well below a millisecond of CPU."""
@@ -61,7 +73,7 @@ class MetricsSource:
             storage_used_mib=used,
             storage_total_mib=total,
             temperature_c=_temperature_c(),
-            uptime_s=int(time.clock_gettime(time.CLOCK_BOOTTIME)),
+            uptime_s=int(_now_s()),
         )
 
     def _cpu_percent(self) -> float:
@@ -83,10 +95,22 @@ class MetricsSource:
         return usage.used // _MIB, usage.total // _MIB
 
     def _read_details(self) -> Details:
-        return Details(processes=self._processes(), interfaces=_interfaces())
+        interfaces = _interfaces()
+        outward = {i.name for i in interfaces if i.is_default or not i.is_virtual}
+        return Details(
+            processes=self._processes(),
+            interfaces=interfaces,
+            network=self._network(outward),
+        )
+
+    def _network(self, names: Collection[str]) -> tuple[NetworkRates, ...]:
+        now_s, links = _now_s(), _links(names)
+        rates = network_rates(self._links, links, now_s - self._links_read_s)
+        self._links, self._links_read_s = links, now_s
+        return rates
 
     def _processes(self) -> tuple[ProcessUsage, ...]:
-        now_s = time.monotonic()
+        now_s = _now_s()
         span_s = max(0.001, now_s - self._processes_read_s)
         cores = psutil.cpu_count() or 1
         total = psutil.virtual_memory().total
@@ -96,15 +120,15 @@ class MetricsSource:
             try:
                 with process.oneshot():
                     times = process.cpu_times()
-                    key = (process.pid, process.create_time())
+                    key = (process.pid, born_s(process.pid))
                     resident = process.memory_info().rss
                     name = process.name()
-            except psutil.Error:
+            except (psutil.Error, OSError, ValueError, IndexError):
                 continue  # it ended meanwhile, or is not ours to look at
             seen[key] = times.user + times.system
             before_s = self._process_times.get(key)
             if before_s is None:  # not seen before: on average since its birth
-                spent_s, over_s = seen[key], max(1.0, time.time() - key[1])
+                spent_s, over_s = seen[key], max(1.0, now_s - key[1])
             else:
                 spent_s, over_s = seen[key] - before_s, span_s
             usages.append(
@@ -120,6 +144,41 @@ class MetricsSource:
         # psutil remembers every process it saw, which is memory for nothing here.
         psutil.process_iter.cache_clear()
         return _busiest(usages)
+
+
+def _now_s() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def born_s(pid: int) -> float:
+    """When a process began, on the boot clock: by the wall clock it would be born anew with each
+    correction of the time. Raises OSError, ValueError, IndexError for what is no longer there.
+    """
+    # The name, in parentheses, may hold anything; what follows it is numbers.
+    fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    return int(fields[_STARTTIME]) / _TICKS_PER_S
+
+
+def _links(names: Collection[str]) -> dict[str, LinkCounters]:
+    found = psutil.net_io_counters(pernic=True, nowrap=False)
+    return {
+        name: LinkCounters(
+            index=_index(name),
+            rx_bytes=counters.bytes_recv,
+            tx_bytes=counters.bytes_sent,
+            rx_packets=counters.packets_recv,
+            tx_packets=counters.packets_sent,
+            errors=counters.errin + counters.errout,
+            drops=counters.dropin + counters.dropout,
+        )
+        for name, counters in found.items()
+        if name in names
+    }
+
+
+def _index(name: str) -> int:
+    text = _text(_NET / name / "ifindex").strip()
+    return int(text) if text.isdigit() else 0
 
 
 def _busiest(usages: Iterable[ProcessUsage]) -> tuple[ProcessUsage, ...]:

@@ -13,12 +13,13 @@ from iotistic.cloud.records.items import Item
 from iotistic.cloud.records.log_lines import log_item
 from iotistic.model.canonical import INTEGER_MAX
 from iotistic.model.errors import InvalidField
-from iotistic.model.reader import BODY_BYTES_MAX, decode_json
+from iotistic.model.reader import BODY_BYTES_MAX, Fields, decode_json
 from iotistic.model.records import BATCH_RECORDS_MAX, EPOCH, Record, RecordClass, decode_record
 
 LOG_LINES_MAX = 10_000
 NAMES_MAX = 512
 NAME_LENGTH_MAX = 256
+LABEL_LENGTH_MAX = 256
 _NUMBER_MAX = 1e18
 
 
@@ -120,7 +121,7 @@ def _item(record: Record, at: str) -> Item:
         body, more = read.body, read.more
     else:
         is_metric = record.id.record_class is RecordClass.METRIC
-        found = _numbers(record.data, f"{at}.data") if is_metric else record.data
+        found = _point(record.data, f"{at}.data") if is_metric else record.data
         body = msgspec.json.encode(found).decode()
         more = {} if is_metric else {"class": record.id.record_class.value}
     return Item(
@@ -132,6 +133,20 @@ def _item(record: Record, at: str) -> Item:
         body=body,
         more=more,
     )
+
+
+def _point(data: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """What the figures are of, and the figures; without `metrics` the figures are the host's."""
+    if "metrics" not in data:
+        return {"scope": "host", "metrics": _numbers(data, at)}
+    fields = Fields(data, at)
+    labels: dict[str, Any] = {"scope": fields.text("scope", length_max=LABEL_LENGTH_MAX)}
+    for name in ("serviceId", "serviceName"):
+        if (text := fields.optional_text(name, length_max=LABEL_LENGTH_MAX)) is not None:
+            labels[name] = text
+    if (app_id := fields.optional_integer("appId")) is not None:
+        labels["appId"] = app_id
+    return {**labels, "metrics": _numbers(fields.mapping("metrics"), f"{at}.metrics")}
 
 
 def _numbers(data: Mapping[str, Any], at: str) -> dict[str, float]:
