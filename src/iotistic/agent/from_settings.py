@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from random import SystemRandom
 
 from iotistic import __version__
 from iotistic.agent.clock import Clock
@@ -17,6 +18,7 @@ from iotistic.agent.setting_list import EngineKind
 from iotistic.agent.settings import InvalidSettings, Settings
 from iotistic.agent.telemetry import read_host_facts
 from iotistic.agent.telemetry.host import mac_address
+from iotistic.engines.guarded import GuardedEngine
 from iotistic.engines.protocol import Engine
 from iotistic.model.records import RecordClass
 from iotistic.model.secret import Secret
@@ -49,7 +51,11 @@ def state_dir(settings: Settings) -> Path:
 
 
 def make_engine(settings: Settings, uuid: str, folder: Path, clock: Clock) -> Engine:
-    """The engine that runs this device's containers."""
+    """The engine that runs this device's containers, behind its breaker."""
+    return GuardedEngine(_bare_engine(settings, uuid, folder, clock), clock, SystemRandom())
+
+
+def _bare_engine(settings: Settings, uuid: str, folder: Path, clock: Clock) -> Engine:
     if settings.value("CONTAINER_ENGINE") is EngineKind.SIMULATED:
         from iotistic.engines.simulated import FileShelf, SimulatedEngine
 

@@ -98,9 +98,12 @@ class Engine(Protocol):
     stopping what is not there) and has a deadline of its own. Only two errors come out of it, each
     with a stable code.
 
-    EngineUnavailable (try again): `engine-unavailable`; and, while the engine itself is well,
+    EngineUnavailable (try again): `engine-unavailable` (nothing is there) and
+    `engine-unresponsive` (it takes a call and does not answer within its deadline); and, while the
+    engine itself is well, `engine-error` (it answered with an error of its own),
     `registry-unavailable`, `rate-limited` (with `retry_after_s` if the registry said so),
-    `disk-full`.
+    `disk-full`. A listing is whole or raises one of these: never is anything taken for absent
+    since it could not be listed.
     Refused (do not, until something changes): `image-not-found`, `registry-denied`,
     `port-allocated` (naming who holds it), `network-pool-overlap`, `start-failed`, `name-taken`,
     `engine-too-old` (it does not know a field of the container);

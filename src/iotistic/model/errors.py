@@ -18,6 +18,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 MASK = "***"
+ENGINE_UNRESPONSIVE = "engine-unresponsive"
+"""The engine takes calls and does not answer them, unlike one that is not there."""
 _SHOWN_LENGTH_MAX = 80
 
 

@@ -18,6 +18,9 @@ EVENT_ECHOES_S = (0.2, 2.0)
 the event alone may see the container still running, and no other event would follow."""
 _RETRY_CAP_S = 30.0
 _AGAIN_S = 5.0
+_STABLE_S = 10.0
+"""A stream that lasted so long was well. An engine that ends each after its first event is not
+asked again at once for ever."""
 
 
 class Wakes:
@@ -55,16 +58,16 @@ class Wakes:
         failures = 0
         while True:
             missed()
+            began_s = self._clock.now_s()
             try:
                 async for event in self._engine.events():
-                    failures = 0
                     heard(event)
                     now_s = self._clock.now_s()
                     self._echoes_s = tuple(now_s + span_s for span_s in EVENT_ECHOES_S)
                     self.ring()
             except IotisticError as error:
                 self._log.debug("engine events broke off", code=error.code)
-            failures += 1
+            failures = 1 if self._clock.now_s() - began_s >= _STABLE_S else failures + 1
             await self._clock.sleep(min(_RETRY_CAP_S, 0.5 * 2.0 ** min(failures, 10)))
             # Whatever happened while nobody listened shows in the next look.
             self.ring()

@@ -13,7 +13,7 @@ import msgspec
 from iotistic.engines.docker.errors import EngineAnswer, one_line
 from iotistic.engines.docker.host import DockerHost
 from iotistic.engines.protocol import EngineInfo
-from iotistic.model.errors import EngineUnavailable
+from iotistic.model.errors import ENGINE_UNRESPONSIVE, EngineUnavailable
 
 T = TypeVar("T")
 
@@ -21,6 +21,7 @@ Version = tuple[int, int]
 API_FLOOR: Version = (1, 41)
 BODY_BYTES_MAX = 64 * 1024 * 1024
 _CONNECT_S = 10.0
+VERSION_S = 15.0
 _REFUSAL_BYTES_MAX = 64 * 1024
 
 
@@ -69,7 +70,7 @@ class Connection:
         """Agree on a version with the engine, once; returns which engine it is."""
         if self._info is not None and not again:
             return self._info
-        content = await self._fetch("GET", "version", within_s=15.0, api=None)
+        content = await self._fetch("GET", "version", within_s=VERSION_S, api=None)
         found = decode(content, _Version, what="its version")
         newest, oldest = _version(found.ApiVersion), _version(found.MinAPIVersion)
         if newest < API_FLOOR:
@@ -232,7 +233,9 @@ async def _deadline(within_s: float, method: str, path: str) -> AsyncIterator[No
             yield
     except TimeoutError as error:
         raise EngineUnavailable(
-            f"the engine did not answer {method} /{path} within {within_s:.0f} s"
+            f"the engine did not answer {method} /{path} within {within_s:.0f} s",
+            code=ENGINE_UNRESPONSIVE,
+            remedy="see what holds it up: docs/how-to/engine-unresponsive.md",
         ) from error
 
 

@@ -10,7 +10,12 @@ from iotistic.engines.docker.connection import Connection, filters
 from iotistic.engines.docker.creation import create_container
 from iotistic.engines.docker.credentials import registry_logins
 from iotistic.engines.docker.deadlines import LIST_S
-from iotistic.engines.docker.errors import EngineAnswer, NetworkTwins, general
+from iotistic.engines.docker.errors import (
+    ENGINE_ERROR,
+    EngineAnswer,
+    NetworkTwins,
+    general,
+)
 from iotistic.engines.docker.events import follow_events
 from iotistic.engines.docker.host import DockerHost, docker_host
 from iotistic.engines.docker.images import read_space, remove_image
@@ -37,6 +42,7 @@ from iotistic.engines.protocol import (
     Space,
 )
 from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeRequest
+from iotistic.model.errors import EngineUnavailable
 from iotistic.model.image import ImageRef
 from iotistic.model.naming import LABEL_DEVICE
 from iotistic.model.observation import Container, Inspected, Resources
@@ -219,4 +225,5 @@ class DockerEngine:
         try:
             return await self._connection.fetch("GET", path, params=params, within_s=LIST_S)
         except EngineAnswer as answer:
-            raise general(answer, f"list {path}") from answer
+            # Whatever it answers instead of a listing, it is none: never that there is nothing.
+            raise EngineUnavailable(f"list {path}: {answer.text}", code=ENGINE_ERROR) from answer

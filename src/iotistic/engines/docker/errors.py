@@ -10,6 +10,8 @@ import re
 
 from iotistic.model.errors import Conflict, EngineUnavailable, IotisticError, NotFound, Refused
 
+ENGINE_ERROR = "engine-error"
+"""It answered, with an error of its own: unlike one that is silent."""
 _TEXT_LENGTH_MAX = 300
 CUT = "…"
 """At the end of a text that was cut off."""
@@ -77,7 +79,7 @@ def general(answer: EngineAnswer, what: str) -> IotisticError:
         return Conflict(message)
     if answer.status < 500:
         return Refused(message)
-    return EngineUnavailable(message)
+    return EngineUnavailable(message, code=ENGINE_ERROR)
 
 
 def network_twins(answer: EngineAnswer, what: str) -> NetworkTwins | None:

@@ -9,7 +9,14 @@ from iotistic.model.errors import Conflict, EngineUnavailable, IotisticError, No
 
 ANY_CALL = "*"
 _UNAVAILABLE = frozenset(
-    {"engine-unavailable", "rate-limited", "registry-unavailable", "disk-full"}
+    {
+        "engine-unavailable",
+        "engine-unresponsive",
+        "engine-error",
+        "rate-limited",
+        "registry-unavailable",
+        "disk-full",
+    }
 )
 
 
