@@ -26,7 +26,9 @@ from iotistic.agent.from_settings import (
     outbox_quotas,
     policy_of,
     provisioning_settings_of,
+    spools_of,
     state_dir,
+    storage_of,
 )
 from iotistic.agent.host.runtime_dir import choose as choose_runtime_dir
 from iotistic.agent.host.time_sync import clock_synced
@@ -54,6 +56,7 @@ class DeviceAgent:
         self._book = book
         self._clock = clock
         self._log = book.logger()
+        self._storage = storage_of(settings, clock, self._log)
 
     async def run(self) -> Ending:
         """Open the store and run every room until cancelled, or until a restart is asked for.
@@ -63,7 +66,13 @@ class DeviceAgent:
         database = database_path(self._settings)
         started_at_ms, started_s = self._clock.wall_ms(), self._clock.now_s()
         async with AsyncExitStack() as opened:
-            store = await opened.enter_async_context(Store.open(database, self._clock))
+            storage = self._storage
+            store = await storage.open(
+                opened,
+                lambda: Store.open(
+                    database, self._clock, space=storage.guard, on_found=storage.found
+                ),
+            )
             for error in self._settings.adopt(await store.settings()):
                 self._log.warning("stored setting not in force", error=error)
             outbox = await opened.enter_async_context(
@@ -165,6 +174,7 @@ class DeviceAgent:
             log=self._log,
             agent_version=__version__,
             machine_hash=provisioning_settings.machine_hash,
+            storage=self._storage.warnings,
             read_host=lambda: replace(
                 read_host_facts(), os_version=provisioning_settings.os_version
             ),
@@ -219,6 +229,7 @@ class DeviceAgent:
                 config=config,
                 book=self._book,
                 supervision=running.supervision,
+                storage=self._storage.warnings,
                 clock=clock,
                 wall_clock=wall_clock,
                 log=self._log,
@@ -229,16 +240,19 @@ class DeviceAgent:
         )
         settings_changed()
         self._learn_secrets(store)
-        for finding in store.findings:
-            self._log.bind(component=LogComponent.DATABASE).warning(
-                "found when the store was opened", code=finding.code, finding=finding.message
-            )
+
+        def storage_changed() -> None:
+            reconciler.wake()
+            sync.snapshot_changed()
+
+        self._storage.attach(spools=spools_of(outbox), on_change=storage_changed)
         running.rooms = (
             Room("device-api", api.run),
             Room("state-reconciler", _after(reconciler.load, reconciler.run)),
             Room("provisioning", manager.run),
             Room("cloud-sync", sync.run),
             Room("scheduled-restart", restart.run),
+            Room("storage", lambda: self._storage.run(store)),
             Room("wall-clock", wall_clock.run),
         )
         return running

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
 
 from iotistic import __version__
 from iotistic.agent.clock import Clock
+from iotistic.agent.host.disk_guard import DiskGuard, Spool
 from iotistic.agent.host.machine import machine_hash
-from iotistic.agent.logs import LogBook, LogFormat
-from iotistic.agent.outbox import Quota, default_quotas
+from iotistic.agent.logs import AgentLogger, LogBook, LogFormat
+from iotistic.agent.outbox import DropReason, Outbox, Quota, default_quotas
 from iotistic.agent.provisioning.settings import ProvisioningSettings
 from iotistic.agent.setting_list import EngineKind
 from iotistic.agent.settings import InvalidSettings, Settings
+from iotistic.agent.storage import Storage
 from iotistic.agent.telemetry import read_host_facts
 from iotistic.agent.telemetry.host import mac_address
 from iotistic.engines.guarded import GuardedEngine
 from iotistic.engines.protocol import Engine
 from iotistic.model.records import RecordClass
 from iotistic.model.secret import Secret
+from iotistic.model.words import LogComponent
 from iotistic.planner.policy import Policy
 
 MIB = 1024 * 1024
@@ -63,6 +67,25 @@ def _bare_engine(settings: Settings, uuid: str, folder: Path, clock: Clock) -> E
     from iotistic.engines.docker import DockerEngine
 
     return DockerEngine.from_environment(uuid, os.environ)
+
+
+def storage_of(settings: Settings, clock: Clock, log: AgentLogger) -> Storage:
+    """Who watches over the state folder."""
+    log = log.bind(component=LogComponent.DATABASE)
+    guard = DiskGuard(
+        database_path(settings).parent,
+        reserve_bytes=settings.value("STORAGE_RESERVE_MB") * MIB,
+        log=log,
+    )
+    return Storage(guard, clock=clock, rng=SystemRandom(), log=log)
+
+
+def spools_of(outbox: Outbox) -> Sequence[Spool]:
+    """What may be dropped for want of room, the least urgent first."""
+    return [
+        partial(outbox.clear, record_class, DropReason.DISK_FULL)
+        for record_class in reversed(RecordClass)
+    ]
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -242,6 +242,10 @@ SETTINGS: tuple[Setting, ...] = (
         about="How much of events, readings, metrics and log lines may wait for the cloud.",
     ),
     Setting(
+        name="STORAGE_RESERVE_MB", parse=_integer(0, 1024), default="8", local_only=True,
+        about="Room on the disk that is kept for the agent's state, for the day it is full.",
+    ),
+    Setting(
         name="STATE_DIR", parse=_path, local_only=True,
         about="Where socket, token and port are kept for `iotctl` (the database's folder).",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +45,8 @@ class Rooms:
     wall_clock: ports.WallClock
     log: AgentLogger
     policy: Policy = field(default_factory=Policy)
+    storage: Callable[[], Sequence[IotisticError]] = tuple
+    """What somebody should know of the state folder."""
     runtime_dir: Path | None = None
     listening: Listening = field(default_factory=Listening)
 

@@ -14,7 +14,7 @@ CONFIG_KEYS_MAX = 5
 
 def warnings_of(rooms: Rooms, facts: Facts) -> list[Json]:
     """All of them, the most urgent first."""
-    found = [*rooms.listening.problems.values()]
+    found = [*rooms.storage(), *rooms.listening.problems.values()]
     if (clock := rooms.wall_clock.problem) is not None:
         found.append(clock)
     if rooms.provisioning.status().resetting:

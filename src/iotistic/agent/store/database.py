@@ -178,9 +178,11 @@ class Database:
         try:
             result = await self._reliably(change, make_room=not spare)
         except Unavailable as error:
-            self._space.told(error)
+            if not spare:
+                self._space.told(error)
             raise
-        self._space.told(None)
+        if not spare:
+            self._space.told(None)
         return result
 
     async def look(self) -> None:

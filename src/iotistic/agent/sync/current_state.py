@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from iotistic.agent.clock import Clock
@@ -16,6 +16,7 @@ from iotistic.agent.sync.metric_fields import FIELDS, detail_fields, metric_fiel
 from iotistic.agent.sync.report import ReportFacts, build_report, steady_boot_wall_ms
 from iotistic.agent.telemetry.host import HostFacts, read_host_facts
 from iotistic.agent.telemetry.metrics import Details, Metrics
+from iotistic.model.errors import IotisticError
 from iotistic.model.words import Dialect
 
 
@@ -46,6 +47,7 @@ class CurrentState:
         agent_version: str,
         machine_hash: str,
         read_host: Callable[[], HostFacts] = read_host_facts,
+        storage: Callable[[], Sequence[IotisticError]] = tuple,
     ) -> None:
         self._snapshot = snapshot
         self._config = config
@@ -56,6 +58,7 @@ class CurrentState:
         self._agent_version = agent_version
         self._machine_hash = machine_hash
         self._read_host = read_host
+        self._storage = storage
         self._host = HostFacts(os_version="", architecture="")
         self._boot_wall_ms: int | None = None
         self._fresh: dict[str, Any] = {}
@@ -110,6 +113,7 @@ class CurrentState:
             now_s=now_s,
             boot_wall_ms=self._boot_wall_ms,
             config=self._config(),
+            storage=self._storage(),
             dialect=dialect,
             dropped_reports=dropped_reports,
         )

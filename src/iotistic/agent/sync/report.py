@@ -48,6 +48,7 @@ class ReportFacts:
     now_s: float
     boot_wall_ms: int
     config: Judgement = field(default_factory=Judgement)
+    storage: Sequence[IotisticError] = ()
     dialect: Dialect = Dialect.V2
     dropped_reports: int = 0
 
@@ -75,7 +76,7 @@ def build_report(snapshot: Snapshot, facts: ReportFacts) -> dict[str, Any]:
         "boot_id": facts.boot_id,
         "machine_hash": facts.machine_hash,
         "next_report_within_ms": facts.next_report_within_ms,
-        "warnings": _warnings(snapshot, facts.config),
+        "warnings": _warnings(snapshot, facts),
     }
     version = target.version if target is not None else None
     if version is None and facts.dialect is Dialect.O1:
@@ -175,15 +176,15 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {"outcome": str(outcome.kind), **reason}
 
 
-def _warnings(snapshot: Snapshot, config: Judgement) -> list[dict[str, Any]]:
-    warnings: list[dict[str, Any]] = []
+def _warnings(snapshot: Snapshot, facts: ReportFacts) -> list[dict[str, Any]]:
+    warnings = [_warning(error) for error in facts.storage]
     if snapshot.refusal is not None:
         warnings.append(_warning(snapshot.refusal, version=snapshot.offered_version))
     if snapshot.engine_error is not None:
         warnings.append(_warning(snapshot.engine_error))
     if snapshot.look_error is not None:
         warnings.append(_warning(snapshot.look_error))
-    warnings.extend(_config_warning(outcome) for outcome in config.troubles)
+    warnings.extend(_config_warning(outcome) for outcome in facts.config.troubles)
     warnings.extend(app_warnings(snapshot))
     if snapshot.target is not None:
         warnings.extend(
