@@ -34,7 +34,7 @@ from iotistic.agent.host.runtime_dir import choose as choose_runtime_dir
 from iotistic.agent.host.time_sync import clock_synced
 from iotistic.agent.http import CloudHttp, Traffic
 from iotistic.agent.logs import LogBook
-from iotistic.agent.outbox import Outbox
+from iotistic.agent.outbox import Outbox, ledger_json
 from iotistic.agent.provisioning import DeviceManager
 from iotistic.agent.reconciler import StateReconciler
 from iotistic.agent.running import AgentProcess, Ending, Room, Run, Running
@@ -42,7 +42,13 @@ from iotistic.agent.runtime_folders import RuntimeFolders
 from iotistic.agent.settings import Settings
 from iotistic.agent.store import CloudLink, Store, StoredTarget
 from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals
-from iotistic.agent.telemetry import MetricsSource, read_host_facts
+from iotistic.agent.telemetry import (
+    ContainerReader,
+    MetricsSource,
+    Readings,
+    Recorder,
+    read_host_facts,
+)
 from iotistic.agent.wall_clock import WallClock, last_time
 from iotistic.engines.protocol import Engine
 from iotistic.model.words import LogComponent
@@ -75,19 +81,28 @@ class DeviceAgent:
             )
             for error in self._settings.adopt(await store.settings()):
                 self._log.warning("stored setting not in force", error=error)
+            wall_clock = WallClock(
+                clock=self._clock,
+                synced=clock_synced,
+                folder=database.parent,
+                last_ms=await asyncio.to_thread(last_time, database.parent),
+                log=self._log,
+            )
             outbox = await opened.enter_async_context(
                 Outbox.open(
                     outbox_path(self._settings),
                     self._clock,
                     self._log,
                     quotas=outbox_quotas(self._settings),
-                    clock_synced=lambda: False,
+                    clock_synced=lambda: wall_clock.synced,
                 )
             )
             held = await store.target()
             engine = make_engine(self._settings, store.identity.uuid, database.parent, self._clock)
             try:
-                rooms = await self._wire(store, outbox, engine, held, started_at_ms, started_s)
+                rooms = await self._wire(
+                    store, outbox, engine, wall_clock, held, started_at_ms, started_s
+                )
                 return await rooms.run()
             finally:
                 await engine.close()
@@ -97,12 +112,16 @@ class DeviceAgent:
         store: Store,
         outbox: Outbox,
         engine: Engine,
+        wall_clock: WallClock,
         held: StoredTarget | None,
         started_at_ms: int,
         started_s: float,
     ) -> Running:
         settings, clock, rng = self._settings, self._clock, SystemRandom()
         database = database_path(settings)
+
+        def metrics_s() -> float:
+            return self._intervals().metrics_s
 
         def config_changed() -> None:
             settings_changed()
@@ -118,13 +137,6 @@ class DeviceAgent:
         given: Path | None = settings.value("RUNTIME_DIR")
         runtime_dir = await asyncio.to_thread(lambda: choose_runtime_dir(given))
         traffic = Traffic()
-        wall_clock = WallClock(
-            clock=clock,
-            synced=clock_synced,
-            folder=database.parent,
-            last_ms=await asyncio.to_thread(last_time, database.parent),
-            log=self._log,
-        )
         running = Running(self._book, clock, rng)
 
         def snapshot_changed() -> None:
@@ -165,10 +177,25 @@ class DeviceAgent:
             traffic=traffic,
             clock_in_doubt=lambda: wall_clock.in_doubt,
         )
+        readings = Readings(
+            MetricsSource(database.parent),
+            ContainerReader(engine, lambda: reconciler.snapshot().containers, clock),
+            interval_s=metrics_s,
+            clock=clock,
+        )
+        recorder = Recorder(
+            host=MetricsSource(database.parent),
+            details=readings,
+            latency_ms=lambda: sync.latency_ms,
+            records=outbox,
+            interval_s=metrics_s,
+            clock=clock,
+            log=self._log,
+        )
         current = CurrentState(
             snapshot=reconciler.snapshot,
             config=config.judgement,
-            metrics=MetricsSource(database.parent),
+            metrics=readings,
             intervals=self._intervals,
             clock=clock,
             log=self._log,
@@ -178,6 +205,9 @@ class DeviceAgent:
             read_host=lambda: replace(
                 read_host_facts(), os_version=provisioning_settings.os_version
             ),
+            clock_synced=lambda: wall_clock.synced,
+            latency_ms=lambda: sync.latency_ms,
+            outbox=lambda: ledger_json(outbox.ledger()),
         )
         sync = CloudSync(
             store=store,
@@ -205,6 +235,7 @@ class DeviceAgent:
             sync.intervals_changed()
             reconciler.wake()
             restart.settings_changed()
+            recorder.intervals_changed()
 
         running.process = AgentProcess(
             engine_kind=settings.value("CONTAINER_ENGINE"),
@@ -232,6 +263,7 @@ class DeviceAgent:
                 storage=self._storage.warnings,
                 clock=clock,
                 wall_clock=wall_clock,
+                readings=readings,
                 log=self._log,
                 policy=policy_of(settings),
                 runtime_dir=runtime_dir,
@@ -254,6 +286,7 @@ class DeviceAgent:
             Room("scheduled-restart", restart.run),
             Room("storage", lambda: self._storage.run(store)),
             Room("wall-clock", wall_clock.run),
+            Room("metrics", recorder.run),
         )
         return running
 

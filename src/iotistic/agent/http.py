@@ -114,6 +114,9 @@ class CloudHttp:
         self._clock = clock
         self._clock_in_doubt = clock_in_doubt or (lambda: implausible(clock.wall_ms()) is not None)
         self._validity: Validity | None = None
+        self.round_trip_s: float | None = None
+        """How long the last request took until the answer began, a new connection included; None
+        while the cloud does not answer."""
         self._ca_cert = normalize_pem(ca_cert) if ca_cert else None
         self._verify = verify_certificate or not allow_insecure
         self._api_version = api_version
@@ -195,10 +198,12 @@ class CloudHttp:
         reply_bytes_max: int,
     ) -> Reply:
         session = await self._open()
+        began_s, took_s = self._clock.now_s(), None
         try:
             async with session.request(
                 method, url, headers=headers, data=data, allow_redirects=False
             ) as response:
+                took_s = self._clock.now_s() - began_s
                 sent = _head_bytes(response.request_info.headers) + len(method) + len(url)
                 self.traffic.count(
                     purpose,
@@ -220,6 +225,8 @@ class CloudHttp:
                 code="cloud-unreachable",
                 remedy="check the network, and the address: iotctl config get-api",
             ) from error
+        finally:
+            self.round_trip_s = took_s
         return self._judge(response, raw)
 
     async def _open(self) -> aiohttp.ClientSession:

@@ -28,6 +28,7 @@ from iotistic.agent.settings import Settings
 from iotistic.agent.store.store import Store
 from iotistic.agent.supervisor import Supervision
 from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals
+from iotistic.agent.telemetry import ContainerReader, Readings
 from iotistic.agent.telemetry.host import HostFacts
 from iotistic.agent.telemetry.metrics import Details, Metrics
 from iotistic.agent.wall_clock import WallClock
@@ -251,6 +252,12 @@ async def device(
             clock=clock,
             wall_clock=WallClock(
                 clock=clock, synced=lambda: True, folder=folder, last_ms=None, log=log
+            ),
+            readings=Readings(
+                NoMetrics(),
+                ContainerReader(engine, lambda: reconciler.snapshot().containers, clock),
+                interval_s=lambda: 300.0,
+                clock=clock,
             ),
             log=log,
             runtime_dir=folder / "run",

@@ -41,6 +41,7 @@ def test_a_device_without_a_target_still_says_what_it_is() -> None:
         "os_version": "Debian",
         "architecture": "x86_64",
         "local_ip": "192.0.2.7",
+        "clock_synced": False,
         "boot_id": "boot-1",
         "machine_hash": "m1",
         "next_report_within_ms": 300000,

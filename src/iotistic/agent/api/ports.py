@@ -15,6 +15,7 @@ from iotistic.agent.settings import SettingRow
 from iotistic.agent.store.records import Finding, Identity, JournalEntry, StoredTarget
 from iotistic.agent.supervisor import ServiceHealth
 from iotistic.agent.sync import SyncOutcome, SyncStatus
+from iotistic.agent.telemetry.metrics import Details, Metrics
 from iotistic.engines.protocol import ContainerLogLine, EngineInfo, Space
 from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Resources
@@ -56,6 +57,19 @@ class WallClock(Protocol):
     @property
     def problem(self) -> IotisticError | None:
         """Why it cannot be right."""
+        ...
+
+
+class Readings(Protocol):
+    """The host's and the containers' figures."""
+
+    @property
+    def details(self) -> Details:
+        """Those that cost more to read, as they were read last."""
+        ...
+
+    async def read(self) -> Metrics:
+        """Those that are cheap to read; OSError when that fails."""
         ...
 
 

@@ -43,6 +43,7 @@ class Rooms:
     supervision: ports.Supervision
     clock: Clock
     wall_clock: ports.WallClock
+    readings: ports.Readings
     log: AgentLogger
     policy: Policy = field(default_factory=Policy)
     storage: Callable[[], Sequence[IotisticError]] = tuple

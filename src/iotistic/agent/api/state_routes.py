@@ -40,8 +40,12 @@ class StateRoutes:
         return json_reply(masked(await self._rooms.current.gather(None)))
 
     async def metrics(self, _: web.Request) -> web.Response:
-        """Figures for Prometheus."""
+        """Figures for Prometheus; those of processes, network and services as read last."""
+        try:
+            metrics = await self._rooms.readings.read()
+        except OSError:
+            metrics = None  # the recorder tells of it
         return web.Response(
-            body=metrics_text(self._rooms).encode(),
+            body=metrics_text(self._rooms, metrics).encode(),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )

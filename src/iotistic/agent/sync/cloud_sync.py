@@ -153,6 +153,11 @@ class CloudSync:
             error=self._unusable,
         )
 
+    @property
+    def latency_ms(self) -> float | None:
+        """How long the cloud took to begin its last answer; None without a cloud that answers."""
+        return self._session.latency_ms if self._session is not None else None
+
     async def _serve(self, link: CloudLink) -> None:
         try:
             http = self._connect(link)
@@ -217,6 +222,12 @@ class _Session:
     poller: Poller
     reporter: Reporter
 
+    @property
+    def latency_ms(self) -> float | None:
+        """How long the cloud took to begin its last answer; None when there was none."""
+        took_s = self.http.round_trip_s
+        return None if took_s is None else round(took_s * 1000, 1)
+
     def status(self) -> SyncStatus:
         """Both channels, the worst shown."""
         told = (
@@ -234,6 +245,7 @@ class _Session:
             channels=told,
             sent_bytes=dict(self.http.traffic.sent),
             received_bytes=dict(self.http.traffic.received),
+            latency_ms=self.latency_ms,
         )
 
 

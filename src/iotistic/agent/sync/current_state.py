@@ -12,7 +12,13 @@ from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.sync import cadence
 from iotistic.agent.sync.cadence import SyncIntervals
-from iotistic.agent.sync.metric_fields import FIELDS, detail_fields, metric_fields, moved
+from iotistic.agent.sync.metric_fields import (
+    FIELDS,
+    detail_fields,
+    metric_fields,
+    moved,
+    rate_fields,
+)
 from iotistic.agent.sync.report import ReportFacts, build_report, steady_boot_wall_ms
 from iotistic.agent.telemetry.host import HostFacts, read_host_facts
 from iotistic.agent.telemetry.metrics import Details, Metrics
@@ -48,6 +54,9 @@ class CurrentState:
         machine_hash: str,
         read_host: Callable[[], HostFacts] = read_host_facts,
         storage: Callable[[], Sequence[IotisticError]] = tuple,
+        clock_synced: Callable[[], bool] = lambda: False,
+        latency_ms: Callable[[], float | None] = lambda: None,
+        outbox: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self._snapshot = snapshot
         self._config = config
@@ -59,10 +68,14 @@ class CurrentState:
         self._machine_hash = machine_hash
         self._read_host = read_host
         self._storage = storage
+        self._clock_synced = clock_synced
+        self._latency_ms = latency_ms
+        self._outbox = outbox
         self._host = HostFacts(os_version="", architecture="")
         self._boot_wall_ms: int | None = None
         self._fresh: dict[str, Any] = {}
         self._details: dict[str, Any] = {}
+        self._rates: dict[str, Any] = {}
         self._details_due_s = 0.0
 
     async def gather(
@@ -95,8 +108,11 @@ class CurrentState:
             # Set first: what cannot be read is not tried again at every look.
             self._details_due_s = self._clock.now_s() + self._intervals().metrics_s
             self._host = await asyncio.to_thread(self._read_host)
-            self._details = detail_fields(await self._metrics.read_details())
-        self._fresh = metric_fields(await self._metrics.read())
+            details = await self._metrics.read_details()
+            self._details, self._rates = detail_fields(details), rate_fields(details)
+            # Here and not each time: sending what waits would else be news to be sent.
+            self._rates["outbox"] = dict(self._outbox())
+        self._fresh = metric_fields(await self._metrics.read(), self._latency_ms())
 
     def _document(
         self, metrics: Mapping[str, Any], dialect: Dialect, dropped_reports: int
@@ -116,5 +132,7 @@ class CurrentState:
             storage=self._storage(),
             dialect=dialect,
             dropped_reports=dropped_reports,
+            clock_synced=self._clock_synced(),
         )
-        return build_report(self._snapshot(), facts) | dict(metrics) | self._details
+        document = build_report(self._snapshot(), facts) | dict(metrics) | self._details
+        return document | self._rates if dialect is Dialect.V2 else document

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from iotistic.agent.telemetry.metrics import Details, Metrics
+from iotistic.agent.telemetry.points import service_point
 
 _CPU_STEP = 5.0
 _SHARE_STEP = 1.0
@@ -29,10 +30,11 @@ FIELDS = (
     "temperature",
     "cpu_temp",
     "uptime",
+    "network_latency_ms",
 )
 
 
-def metric_fields(metrics: Metrics) -> dict[str, Any]:
+def metric_fields(metrics: Metrics, latency_ms: float | None = None) -> dict[str, Any]:
     """The cheap ones. The temperature goes by both of the names that clouds look for."""
     fields = {
         "cpu_usage": round(metrics.cpu_percent),
@@ -47,6 +49,7 @@ def metric_fields(metrics: Metrics) -> dict[str, Any]:
         "temperature": metrics.temperature_c,
         "cpu_temp": metrics.temperature_c,
         "uptime": metrics.uptime_s,
+        "network_latency_ms": latency_ms,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -76,6 +79,29 @@ def detail_fields(details: Details) -> dict[str, Any]:
             }
             for interface in details.interfaces
         ],
+    }
+
+
+def rate_fields(details: Details) -> dict[str, Any]:
+    """What goes through the interfaces, and what the services use: by name, so that a difference
+    holds only what is new. An older cloud does not know them.
+    """
+    services: dict[str, dict[str, Any]] = {}
+    for usage in details.containers:
+        services.setdefault(str(usage.app_id), {})[usage.service_name] = service_point(usage)
+    return {
+        "network_rates": {
+            rates.name: {
+                "rx_bytes_per_s": rates.rx_bytes_per_s,
+                "tx_bytes_per_s": rates.tx_bytes_per_s,
+                "rx_packets_per_s": rates.rx_packets_per_s,
+                "tx_packets_per_s": rates.tx_packets_per_s,
+                "errors": rates.errors,
+                "drops": rates.drops,
+            }
+            for rates in details.network
+        },
+        "service_stats": services,
     }
 
 

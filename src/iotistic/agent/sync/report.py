@@ -51,6 +51,7 @@ class ReportFacts:
     storage: Sequence[IotisticError] = ()
     dialect: Dialect = Dialect.V2
     dropped_reports: int = 0
+    clock_synced: bool = False
 
 
 def steady_boot_wall_ms(held_ms: int | None, measured_ms: int) -> int:
@@ -74,6 +75,7 @@ def build_report(snapshot: Snapshot, facts: ReportFacts) -> dict[str, Any]:
         "os_version": facts.host.os_version,
         "architecture": facts.host.architecture,
         "boot_id": facts.boot_id,
+        "clock_synced": facts.clock_synced,
         "machine_hash": facts.machine_hash,
         "next_report_within_ms": facts.next_report_within_ms,
         "warnings": _warnings(snapshot, facts),

@@ -25,7 +25,8 @@ class ChannelStatus:
 class SyncStatus:
     """The whole link: the worst of its channels. Times are wall-clock labels.
 
-    Bytes are counted by purpose (`poll`, `report`), HTTP alone.
+    Bytes are counted by purpose (`poll`, `report`), HTTP alone. `latency_ms`: how long the cloud
+    took to begin its last answer.
     """
 
     state: ConnectionState
@@ -35,6 +36,7 @@ class SyncStatus:
     channels: tuple[ChannelStatus, ...] = ()
     sent_bytes: Mapping[str, int] = field(default_factory=dict)
     received_bytes: Mapping[str, int] = field(default_factory=dict)
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

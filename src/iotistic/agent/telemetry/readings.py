@@ -44,8 +44,12 @@ class Readings:
         self._clock = clock
         self._reading = asyncio.Lock()
         self._read_s = -math.inf
-        self.details = Details()
-        """As read last."""
+        self._details = Details()
+
+    @property
+    def details(self) -> Details:
+        """The ones that cost more, as they were read last."""
+        return self._details
 
     async def read(self) -> Metrics:
         """The figures that are cheap to read."""
@@ -58,5 +62,5 @@ class Readings:
                 # Set first: what cannot be read is not tried again by the next one who asks.
                 self._read_s = self._clock.now_s()
                 details = await self._host.read_details()
-                self.details = replace(details, containers=await self._containers.read())
-            return self.details
+                self._details = replace(details, containers=await self._containers.read())
+            return self._details
