@@ -51,7 +51,6 @@ from iotistic.agent.telemetry import (
 )
 from iotistic.agent.wall_clock import WallClock, last_time
 from iotistic.engines.protocol import Engine
-from iotistic.model.words import LogComponent
 
 
 class DeviceAgent:

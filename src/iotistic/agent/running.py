@@ -15,7 +15,6 @@ from iotistic import __version__
 from iotistic.agent.clock import Clock
 from iotistic.agent.host.service_manager import sd_notify
 from iotistic.agent.logs import LogBook
-from iotistic.agent.store.errors import DatabaseCorrupt
 from iotistic.agent.supervisor import Supervision, supervise
 
 Run = Callable[[], Coroutine[Any, Any, None]]
@@ -83,7 +82,7 @@ class Running:
             tasks = [
                 group.create_task(
                     supervise(
-                        Room(room.name, self._healing(room.run)),
+                        room,
                         clock=self._clock,
                         rng=self._rng,
                         log=self._log,
@@ -103,15 +102,3 @@ class Running:
                 for task in tasks:
                     task.cancel()
         return Ending.RESTART
-
-    def _healing(self, run: Run) -> Run:
-        """A database found broken in use is set aside and rebuilt by the next opening."""
-
-        async def healing() -> None:
-            try:
-                await run()
-            except* DatabaseCorrupt:
-                self.restart()
-                raise
-
-        return healing

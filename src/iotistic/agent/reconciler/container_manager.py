@@ -219,5 +219,5 @@ class ContainerManager:
         """Write for the next start; without room for it this one goes on, with what it knows."""
         try:
             await write
-        except (DiskFull, DatabaseUnavailable) as error:
+        except Unavailable as error:
             self._log.warning("step not remembered", code=error.code, error=str(error))

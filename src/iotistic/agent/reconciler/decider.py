@@ -50,6 +50,7 @@ class Decider:
         self._in_flight = in_flight
         self._attempts = attempts
         self.look_took_s = 0.0
+        self._trouble = ""
 
     async def decide(self, *, full: bool, may_act: bool) -> tuple[World, Plan, bool]:
         """The world, the plan, and whether a full look is due after it.
@@ -107,11 +108,23 @@ class Decider:
                 try:
                     is_news |= await self._keeper.note(step, await self._document_of(step))
                 except IotisticError as error:
-                    self._log.warning("note not made", step=step.kind, code=error.code)
+                    self._tell(error.code, step)
                     is_news = False  # or it would be tried again at once
                     break
+            else:
+                self._tell("", notes[0])
             await self._aim.learn_good()
         return is_news
+
+    def _tell(self, code: str, step: Step) -> None:
+        """Say once that notes cannot be made, and once that they can."""
+        if code == self._trouble:
+            return
+        if code:
+            self._log.warning("note not made", step=step.kind, subject=str(step.subject), code=code)
+        else:
+            self._log.info("notes can be made again")
+        self._trouble = code
 
     async def _document_of(self, step: Step) -> Any:
         """The app as the wire had it, if that is still the release that the step is about."""

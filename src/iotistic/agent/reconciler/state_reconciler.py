@@ -301,7 +301,7 @@ class StateReconciler:
                 group.create_task(self._execute(step), name=f"step {step.kind} {step.subject}")
         try:
             await self._remember(world, decided, done, one_shots, decided_for)
-        except (DiskFull, DatabaseUnavailable) as error:
+        except Unavailable as error:
             # The next round finds it all again, and what is under way is not to end for it.
             if not self._store_fails:
                 self._log.warning("round not remembered", code=error.code, error=str(error))
