@@ -44,12 +44,9 @@ class Aim:
         """Aim at another target."""
         worked_out = await asyncio.to_thread(self.work_out, taken.target)
         async with self.steady:
-            before = self.wanted
             self.wanted = replace(worked_out, good=self.wanted.good)
             self.target_hash = taken.state_hash
             await self._drop_watches()
-            if taken.is_new:
-                await self._forgive(before)
             await self.learn_good()
 
     async def _drop_watches(self) -> None:
@@ -59,14 +56,19 @@ class Aim:
             if hashes.get(candidate.app_id) != candidate.release_hash:
                 await self._store.releases.drop_candidate(candidate.app_id)
 
-    async def _forgive(self, before: Wanted) -> None:
+    async def forgiven(self, target: TargetState) -> frozenset[int]:
         """Who goes to another release and back again to a rejected one wants it tried again."""
-        hashes = {app.app_id: app.release_hash for app in before.apps}
+        hashes = {app.app_id: app.release_hash for app in self.wanted.apps}
         known = await self._store.releases.all()
-        for app in self.wanted.apps:
-            changed = hashes.get(app.app_id, app.release_hash) != app.release_hash
-            if changed and rejection_of(known, app) is not None:
-                await self._store.releases.clear_rejections(app.app_id)
+        if not known.rejected:
+            return frozenset()
+        worked_out = await asyncio.to_thread(self.work_out, target)
+        return frozenset(
+            app.app_id
+            for app in worked_out.apps
+            if hashes.get(app.app_id, app.release_hash) != app.release_hash
+            and rejection_of(known, app) is not None
+        )
 
     async def learn_good(self) -> None:
         """Take up the good releases of the store.

@@ -10,7 +10,7 @@ from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler.folders import HostFolders
 from iotistic.agent.reconciler.journal import Journaling
 from iotistic.agent.reconciler.last_words import LastWords
-from iotistic.agent.store import DatabaseUnavailable, DiskFull, Store
+from iotistic.agent.store import Store
 from iotistic.engines.protocol import Engine, PullProgress
 from iotistic.model.container import ContainerRequest
 from iotistic.model.errors import IotisticError, Unavailable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +33,17 @@ class Taken:
 class TargetIntake:
     """The one way for a target into the store."""
 
-    def __init__(self, store: Store, clock: Clock, log: AgentLogger) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        log: AgentLogger,
+        *,
+        forgiven: Callable[[TargetState], Awaitable[Collection[int]]],
+    ) -> None:
+        """`forgiven`: the apps whose rejected releases count as new ones with a target."""
         self._store = store
+        self._forgiven = forgiven
         self._clock = clock
         self._log = log
         self._one_at_a_time = asyncio.Lock()
@@ -86,7 +95,8 @@ class TargetIntake:
                     state_hash=state_hash,
                     received_at_ms=self._clock.wall_ms(),
                     applied_at_ms=None if held is None or is_new else held.applied_at_ms,
-                )
+                ),
+                forgiven=await self._forgiven(target) if is_new else (),
             )
         self._log.info("target accepted", version=target.version, apps=len(target.apps))
         return Taken(target=target, state_hash=state_hash, is_new=is_new)

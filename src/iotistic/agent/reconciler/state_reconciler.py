@@ -22,7 +22,7 @@ from iotistic.agent.reconciler.last_words import LastWords, secrets_in
 from iotistic.agent.reconciler.observer import CHANGES_RESOURCES, Observer
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.reconciler.wakes import Wakes
-from iotistic.agent.store import DatabaseUnavailable, DiskFull, Store
+from iotistic.agent.store import Store
 from iotistic.engines.protocol import Engine, EngineEvent
 from iotistic.model.errors import InvalidField, IotisticError, Refused, Unavailable
 from iotistic.model.target import parse_target
@@ -118,7 +118,7 @@ class StateReconciler:
             in_flight=lambda: frozenset(self._in_flight),
             attempts=lambda: tuple(self._attempts.values()),
         )
-        self._intake = TargetIntake(store, clock, self._log)
+        self._intake = TargetIntake(store, clock, self._log, forgiven=self._aim.forgiven)
         self._one_offer_at_a_time = asyncio.Lock()
         self._in_flight: dict[Subject, Step] = {}
         self._attempts: dict[tuple[Subject, StepKind], Attempt] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from iotistic.agent.store import (
     agent_memory,
     backup,
     device_table,
+    release_rows,
     reset_file,
     target_table,
 )
@@ -147,19 +148,30 @@ class Store(Tended):
                     self._found(Finding(code="target-unreadable", message=error.message))
         return None
 
-    async def save_target(self, target: StoredTarget) -> None:
+    async def save_target(
+        self, target: StoredTarget, *, forgiven: Collection[int] = ()
+    ) -> None:
         """Store the target and its copy in `target-last-good.json`, before it is acted on.
 
+        Nothing of the apps `forgiven` counts as rejected any more, from that instant on.
         Raises CryptoUnavailable when its secrets cannot be sealed; nothing is stored then.
         """
         if target.state_hash != target_hash(target.apps, target.config):
             raise ValueError("state_hash is not the hash of apps and config")
-        await self._worker.finish(self._save_target(target))
+        await self._worker.finish(self._save_target(target, frozenset(forgiven)))
 
-    async def _save_target(self, target: StoredTarget) -> None:
+    async def _save_target(self, target: StoredTarget, forgiven: frozenset[int]) -> None:
         async with self._writing:
             sealed = await target_table.seal_target(self._sealer, target)
-            await self._database.write(lambda db: target_table.write_target(db, sealed))
+
+            def write(db: sqlite3.Connection) -> None:
+                target_table.write_target(db, sealed)
+                for app_id in forgiven:
+                    release_rows.delete_rejections(db, app_id)
+
+            await self._database.write(write)
+            if forgiven:
+                self._database.outdate()
             self._target, self._target_known = target, True
             path, uuid = self._files.last_target, self._identity.uuid
             # It is accepted by now. A copy that could not be written is written by `look_after`.
