@@ -143,7 +143,8 @@ def _unmet_of(
     if state is RunState.STOPPED:
         if any(c.state in ACTIVE for c in found):
             yield f"{name} runs and is to be stopped"
-        if is_one_shot(service) and any(c.state is ContainerState.EXITED for c in found):
+        ended = [c for c in found if c.state is ContainerState.EXITED]
+        if is_one_shot(service) and any(_is_it(device, service, c) for c in ended):
             yield f"{name} would count as done"
         return
     if not found and is_one_shot(service) and is_completed(world, service):
