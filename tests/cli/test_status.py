@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
 from tests.cli import answers
 from tests.cli.harness import Iotctl
 from tests.cli.scripted_server import Answer, Script
@@ -132,46 +128,3 @@ def test_json_is_what_the_agent_said_byte_for_byte(iotctl: Iotctl, agent: Script
 
     assert iotctl("status", "--json").out == body.decode() + "\n"
     assert iotctl("--json", "status").out == body.decode() + "\n"
-
-
-CHECKS: dict[str, Any] = {
-    "healthy": False,
-    "checks": [
-        {"name": "engine", "status": "ok", "message": "answers", "remedy": None, "tookMs": 12},
-        {
-            "name": "clock",
-            "status": "failed",
-            "message": "it is 1970",
-            "remedy": "start NTP",
-            "tookMs": 0,
-        },
-        {"name": "disk", "status": "warning", "message": "4 %", "remedy": None, "tookMs": 1},
-    ],
-}
-
-
-@pytest.mark.parametrize("name", ["diagnostics", "doctor", "diag"])
-def test_a_failed_check_is_7(iotctl: Iotctl, agent: Script, name: str) -> None:
-    agent.on("GET", "/v1/diagnostics", CHECKS)
-
-    said = iotctl(name)
-
-    assert said.code == 7
-    assert said.out == lines(
-        "CHECK   RESULT   TOOK   FOUND",
-        "engine  ok       12 ms  answers",
-        "clock   failed   0 ms   it is 1970",
-        "disk    warning  1 ms   4 %",
-        "",
-        "1 failed, 1 with a warning, of 3 checks",
-        "next: start NTP",
-    )
-
-
-def test_all_well_is_0(iotctl: Iotctl, agent: Script) -> None:
-    agent.on("GET", "/v1/diagnostics", {"healthy": True, "checks": CHECKS["checks"][:1]})
-
-    said = iotctl("doctor")
-
-    assert said.code == 0
-    assert said.out.endswith("all 1 checks are well\n")

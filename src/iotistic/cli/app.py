@@ -11,9 +11,9 @@ _AT = "iotistic.cli.commands"
 
 _LATE = {
     "status": Late(f"{_AT}.status:status", "How this device stands, on one screen."),
-    "diagnostics": Late(f"{_AT}.status:diagnostics", "Check everything the agent depends on."),
-    "doctor": Late(f"{_AT}.status:diagnostics", "", alias_of="diagnostics"),
-    "diag": Late(f"{_AT}.status:diagnostics", "", alias_of="diagnostics"),
+    "diagnostics": Late(f"{_AT}.doctor:diagnostics", "Check everything the agent depends on."),
+    "doctor": Late(f"{_AT}.doctor:diagnostics", "", alias_of="diagnostics"),
+    "diag": Late(f"{_AT}.doctor:diagnostics", "", alias_of="diagnostics"),
     "plan": Late(f"{_AT}.plan:plan", "What the agent will do next, and why it waits."),
     "explain": Late(
         f"{_AT}.explain:explain",

@@ -129,6 +129,12 @@ def _parse_url(url: str) -> tuple[str, int]:
     return host, port or DEFAULT_PORT
 
 
+def wanted_port(env: Mapping[str, str]) -> int:
+    """The port that an agent with this environment would listen at."""
+    given = env.get("DEVICE_API_PORT", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 6 else DEFAULT_PORT
+
+
 def _port(env: Mapping[str, str], folder: StateFolder) -> int | None:
     if text := _small_file(folder.path / PORT_FILE):
         try:

@@ -1,4 +1,4 @@
-"""How the device stands: one screen, and the checks behind it."""
+"""How the device stands: one screen."""
 
 from __future__ import annotations
 
@@ -160,37 +160,3 @@ def _next_steps(found: dict[str, Any]) -> Iterator[str]:
     yield from dict.fromkeys(w["remedy"] for w in found["warnings"] if w["remedy"])
     if not found["settled"] and found["engine"]["available"] and found["target"]:
         yield "iotctl plan shows what is being done, and what it waits for"
-
-
-@click.command(cls=Command)
-@click.pass_obj
-def diagnostics(session: Session) -> ExitCode:
-    """Check everything the agent depends on.
-
-    Also called doctor and diag. Exit code 7 when a check failed.
-    """
-    reply = session.device.json("GET", "/v1/diagnostics")
-    found = session.out.show(reply, lambda found: _show_checks(session.out, found))
-    return ExitCode.OK if found.get("healthy") is True else ExitCode.DIFFERS
-
-
-def _show_checks(out: Output, found: dict[str, Any]) -> None:
-    checks = found["checks"]
-    out.table(
-        ("CHECK", "RESULT", "TOOK", "FOUND"),
-        [
-            (check["name"], worded(check["status"]), f"{check['tookMs']} ms", check["message"])
-            for check in checks
-        ],
-        wrap=True,
-    )
-    bad = [check for check in checks if check["status"] in {"failed", "warning"}]
-    out.line()
-    failed = sum(check["status"] == "failed" for check in checks)
-    warned = len(bad) - failed
-    if bad:
-        out.line(f"{failed} failed, {warned} with a warning, of {len(checks)} checks")
-    else:
-        out.line(f"all {len(checks)} checks are well")
-    for remedy in dict.fromkeys(check["remedy"] for check in bad if check["remedy"]):
-        out.line(f"next: {remedy}")
