@@ -148,9 +148,7 @@ class Store(Tended):
                     self._found(Finding(code="target-unreadable", message=error.message))
         return None
 
-    async def save_target(
-        self, target: StoredTarget, *, forgiven: Collection[int] = ()
-    ) -> None:
+    async def save_target(self, target: StoredTarget, *, forgiven: Collection[int] = ()) -> None:
         """Store the target and its copy in `target-last-good.json`, before it is acted on.
 
         Nothing of the apps `forgiven` counts as rejected any more, from that instant on.
