@@ -18,6 +18,7 @@ from iotistic.cloud.auth.passwords import Passwords
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import sessions, users
 from iotistic.cloud.provisioning.replies import PublicFace
+from iotistic.cloud.records.limits import DEFAULT_LIMITS, RecordLimits
 from iotistic.cloud.requests import token_hash
 from iotistic.cloud.server_key import ServerKey
 
@@ -127,11 +128,17 @@ def service(name: str = "web", service_id: Any = "1", **config: Any) -> dict[str
 
 @asynccontextmanager
 async def running_cloud(
-    database: Path, *, clock: ManualClock | None = None, face: PublicFace = FACE
+    database: Path,
+    *,
+    clock: ManualClock | None = None,
+    face: PublicFace = FACE,
+    limits: RecordLimits = DEFAULT_LIMITS,
 ) -> AsyncIterator[Running]:
     """A cloud on this database file, which is made where it is missing."""
     clock = clock or ManualClock()
-    async with open_cloud(url_of(database), server_key=SERVER_KEY, face=face, clock=clock) as cloud:
+    async with open_cloud(
+        url_of(database), server_key=SERVER_KEY, face=face, clock=clock, limits=limits
+    ) as cloud:
         yield Running(cloud, clock)
 
 

@@ -48,12 +48,16 @@ from iotistic.cloud.provisioning.refusals import Refusals
 from iotistic.cloud.provisioning.registrar import Registrar
 from iotistic.cloud.provisioning.replies import PublicFace
 from iotistic.cloud.provisioning.ring import KeyRing
-from iotistic.cloud.records import device_routes as record_intake_routes
+from iotistic.cloud.records import device_routes as intake_routes
+from iotistic.cloud.records import routes as record_routes
 from iotistic.cloud.records.follow import Bells
 from iotistic.cloud.records.intake import Intake
 from iotistic.cloud.records.limits import DEFAULT_LIMITS, MEGABYTE, RecordLimits
+from iotistic.cloud.records.metrics import Metrics
 from iotistic.cloud.records.pace import Pace
 from iotistic.cloud.records.room import Retention
+from iotistic.cloud.records.shelf import Shelf
+from iotistic.cloud.records.stream import LogStream
 from iotistic.cloud.requests import AnyRequest
 from iotistic.cloud.server_key import ServerKey
 from iotistic.cloud.targets import routes as target_routes
@@ -172,7 +176,7 @@ def _wire(
         refusals=refusals,
         audit_log=audit_log,
     )
-    bells = Bells()
+    bells, shelf = Bells(), Shelf(database)
     services: Mapping[str, object] = {
         "audit_log": audit_log,
         "credentials": credentials,
@@ -182,6 +186,8 @@ def _wire(
         "fleet": Fleet(database, clock, credentials=credentials, audit_log=audit_log),
         "idempotency": Idempotency(database, clock, server_key=server_key),
         "intake": Intake(database, clock, limits=limits, wake=bells.ring),
+        "log_stream": LogStream(shelf, bells),
+        "metrics": Metrics(database, clock),
         "o1_registrar": o1_registrar,
         "pace": Pace(
             clock,
@@ -192,6 +198,7 @@ def _wire(
         "registrar": registrar,
         "reports": Reports(database, clock, server_key=server_key, audit_log=audit_log),
         "sessions": sessions,
+        "shelf": shelf,
         "target_history": TargetHistory(database),
         "targets": Targets(database, clock, server_key=server_key, audit_log=audit_log),
         "users": users,
@@ -215,7 +222,8 @@ def _application(services: Mapping[str, object], guardian: Guardian) -> Litestar
         list_audit,
         *auth_routes.HANDLERS,
         *device_routes.HANDLERS,
-        *record_intake_routes.HANDLERS,
+        *intake_routes.HANDLERS,
+        *record_routes.HANDLERS,
         *target_routes.HANDLERS,
     ]
     return Litestar(

@@ -15,6 +15,7 @@ from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import current_states, device_targets, devices
 from iotistic.cloud.devices.credentials import Credentials
 from iotistic.cloud.devices.records import DeviceState
+from iotistic.cloud.records.shelf import sums
 from iotistic.model.errors import NotFound
 from iotistic.model.words import ConnectionState
 
@@ -56,9 +57,10 @@ class Fleet:
         return [self._shown(row) for row in rows]
 
     async def show(self, uuid: str) -> dict[str, Any]:
-        """One device. Raises NotFound."""
+        """One device, and what came of its records. Raises NotFound."""
         async with self._database.read() as connection:
-            return self._shown(await self._row(connection, uuid))
+            row = await self._row(connection, uuid)
+            return {**self._shown(row), "records": await sums(connection, row.id)}
 
     async def find(self, uuid: str) -> Row[Any]:
         """The row of a device that is in the fleet. Raises NotFound."""

@@ -25,9 +25,8 @@ class Bells:
         for event in self._waiting.get(device_id, ()):
             event.set()
 
-    @contextmanager
-    def listening(self, device_id: int) -> Iterator[asyncio.Event]:
-        """An event that is set by each ring. Raises TooManyAttempts (`too-many-followers`)."""
+    def check(self) -> None:
+        """Raises TooManyAttempts (`too-many-followers`) when nobody else can be let in."""
         if sum(map(len, self._waiting.values())) >= self._followers_max:
             raise TooManyAttempts(
                 "too many follow logs at this moment",
@@ -35,6 +34,10 @@ class Bells:
                 remedy="end another one, or ask without follow",
                 retry_after_s=10,
             )
+
+    @contextmanager
+    def listening(self, device_id: int) -> Iterator[asyncio.Event]:
+        """An event that is set by each ring."""
         event = asyncio.Event()
         self._waiting.setdefault(device_id, set()).add(event)
         try:
