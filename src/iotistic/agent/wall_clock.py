@@ -108,6 +108,11 @@ class WallClock:
         last_ms = None if self.synced else self._last_ms
         return implausible(self._clock.wall_ms(), last_ms=last_ms)
 
+    def warnings(self) -> tuple[IotisticError, ...]:
+        """What somebody should know of it."""
+        problem = self.problem
+        return () if problem is None else (problem,)
+
     @property
     def in_doubt(self) -> bool:
         """Whether a certificate that is out of its time may only seem so."""
