@@ -9,6 +9,7 @@ containers are not touched by the agent's end.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +42,9 @@ from iotistic.agent.running import AgentProcess, Ending, Room, Run, Running
 from iotistic.agent.runtime_folders import RuntimeFolders
 from iotistic.agent.settings import Settings
 from iotistic.agent.store import CloudLink, Store, StoredTarget
+from iotistic.agent.survival import Progress, RunRecord, SafeMode, Watchdog
+from iotistic.agent.survival.safe_mode import ROOMS as SAFE_ROOMS
+from iotistic.agent.survival.status_line import status_line
 from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals
 from iotistic.agent.telemetry import (
     ContainerReader,
@@ -51,21 +55,26 @@ from iotistic.agent.telemetry import (
 )
 from iotistic.agent.wall_clock import WallClock, last_time
 from iotistic.engines.protocol import Engine
+from iotistic.model.records import RecordClass
 
 
 class DeviceAgent:
     """The agent of one device, from its settings to its last service."""
 
-    def __init__(self, settings: Settings, book: LogBook, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, book: LogBook, clock: Clock, *, record: RunRecord
+    ) -> None:
         self._settings = settings
+        self._record = record
         self._book = book
         self._clock = clock
         self._log = book.logger()
         self._storage = storage_of(settings, clock, self._log)
 
-    async def run(self) -> Ending:
+    async def run(self, on_ending: Callable[[], None]) -> Ending:
         """Open the store and run every room until cancelled, or until a restart is asked for.
 
+        `on_ending` is called as soon as that is so; what the rooms do to end comes after it.
         Raises what opening the store raises: then there is nothing to run.
         """
         database = database_path(self._settings)
@@ -102,6 +111,7 @@ class DeviceAgent:
                 rooms = await self._wire(
                     store, outbox, engine, wall_clock, held, started_at_ms, started_s
                 )
+                rooms.on_ending = on_ending
                 return await rooms.run()
             finally:
                 await engine.close()
@@ -136,7 +146,7 @@ class DeviceAgent:
         given: Path | None = settings.value("RUNTIME_DIR")
         runtime_dir = await asyncio.to_thread(lambda: choose_runtime_dir(given))
         traffic = Traffic()
-        running = Running(self._book, clock, rng)
+        running, progress = Running(self._book, clock, rng), Progress()
 
         def snapshot_changed() -> None:
             if (target := reconciler.snapshot().target) is not None:
@@ -156,6 +166,17 @@ class DeviceAgent:
                 has_target=reconciler.snapshot().target is not None
             ),
             on_change=snapshot_changed,
+            promise=lambda within_s: progress.promise("state-reconciler", within_s),
+        )
+        safe_mode = SafeMode(
+            self._record,
+            engine=engine,
+            keep=reconciler.keep_target,
+            show=reconciler.show,
+            restart=running.restart,
+            tell=lambda event: outbox.offer(RecordClass.EVENT, event),
+            clock=clock,
+            log=self._log,
         )
 
         def identity_changed() -> None:
@@ -212,7 +233,7 @@ class DeviceAgent:
             store=store,
             link=manager.link,
             connect=lambda link: self._connect(link, traffic, wall_clock),
-            offer=reconciler.offer_target,
+            offer=safe_mode.offer if safe_mode.is_on else reconciler.offer_target,
             snapshot=reconciler.snapshot,
             current=current,
             intervals=self._intervals,
@@ -259,6 +280,7 @@ class DeviceAgent:
                 config=config,
                 book=self._book,
                 supervision=running.supervision,
+                safe_mode=safe_mode,
                 storage=self._storage.warnings,
                 clock=clock,
                 wall_clock=wall_clock,
@@ -279,7 +301,10 @@ class DeviceAgent:
         self._storage.attach(spools=spools_of(outbox), on_change=storage_changed)
         running.rooms = (
             Room("device-api", api.run),
-            Room("state-reconciler", _after(reconciler.load, reconciler.run)),
+            Room(
+                "state-reconciler",
+                progress.until_end("state-reconciler", _after(reconciler.load, reconciler.run)),
+            ),
             Room("provisioning", manager.run),
             Room("cloud-sync", sync.run),
             Room("scheduled-restart", restart.run),
@@ -287,6 +312,20 @@ class DeviceAgent:
             Room("wall-clock", wall_clock.run),
             Room("metrics", recorder.run),
         )
+        watchdog = Watchdog(
+            progress,
+            lambda: status_line(
+                reconciler.snapshot(),
+                cloud=str(status.state) if (status := sync.status()) else None,
+                is_safe=safe_mode.is_on,
+            ),
+            self._log,
+        )
+        if watchdog.is_wanted:
+            running.rooms += (Room("watchdog", watchdog.run),)
+        if safe_mode.is_on:
+            running.rooms = tuple(room for room in running.rooms if room.name in SAFE_ROOMS)
+        running.rooms += (Room("safe-mode", safe_mode.run),)
         return running
 
     def _intervals(self) -> SyncIntervals:

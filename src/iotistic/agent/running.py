@@ -68,6 +68,7 @@ class Running:
         self._log = book.logger()
         self._clock = clock
         self._rng = rng
+        self.on_ending: Callable[[], None] = lambda: None
         self.supervision = Supervision()
         self.ending = asyncio.Event()
         self.rooms: tuple[Room, ...] = ()
@@ -96,8 +97,13 @@ class Running:
             sd_notify("READY=1")
             try:
                 await self.ending.wait()
-            finally:
+                # Not "stopping": the service manager would kill what takes over.
+                sd_notify("STATUS=restarting")
+                self.on_ending()
+            except asyncio.CancelledError:
                 sd_notify("STOPPING=1")
+                raise
+            finally:
                 self._log.info("agent ends, services go on")
                 for task in tasks:
                     task.cancel()

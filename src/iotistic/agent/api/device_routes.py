@@ -49,6 +49,7 @@ class DeviceRoutes:
             web.get("/v1/status", self.status),
             web.get("/v1/logs", self.logs),
             web.post("/v1/agent/restart", self.restart),
+            web.post("/v1/safe-mode/leave", self.leave_safe_mode),
             web.post("/v1/sync", self.sync),
             web.post("/v1/reconcile", self.reconcile),
         ]
@@ -117,6 +118,8 @@ class DeviceRoutes:
                 "settled": device_settled(facts),
                 "apps": [verdict_json(app, facts) for app in facts.apps],
                 "warnings": warnings_of(rooms, facts),
+                "services": [health_json(s) for s in rooms.supervision.services.values()],
+                "safeMode": rooms.safe_mode.as_json() if rooms.safe_mode else None,
             }
         )
 
@@ -159,6 +162,19 @@ class DeviceRoutes:
         return json_reply(
             {"status": "restarting", "pid": agent.pid, "startedAt": agent.started_at_ms},
             status=202,
+        )
+
+    async def leave_safe_mode(self, _: web.Request) -> web.Response:
+        """Begin anew and apply the target again."""
+        safe_mode, agent = self._rooms.safe_mode, self._rooms.agent
+        left = safe_mode is not None and await safe_mode.leave("a person asked")
+        return json_reply(
+            {
+                "status": "leaving" if left else "not-in-safe-mode",
+                "pid": agent.pid,
+                "startedAt": agent.started_at_ms,
+            },
+            status=202 if left else 200,
         )
 
     async def sync(self, _: web.Request) -> web.Response:

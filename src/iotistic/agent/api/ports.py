@@ -73,6 +73,23 @@ class Readings(Protocol):
         ...
 
 
+class SafeMode(Protocol):
+    """Whether anything is applied in this run."""
+
+    @property
+    def is_on(self) -> bool:
+        """Nothing is."""
+        ...
+
+    def as_json(self) -> dict[str, Any]:
+        """How it stands."""
+        ...
+
+    async def leave(self, because: str) -> bool:
+        """Begin anew and apply; False when this is no safe mode."""
+        ...
+
+
 class Reconciler(Protocol):
     """The one loop that owns the engine."""
 

@@ -48,6 +48,7 @@ class Rooms:
     policy: Policy = field(default_factory=Policy)
     storage: Callable[[], Sequence[IotisticError]] = tuple
     """What somebody should know of the state folder."""
+    safe_mode: ports.SafeMode | None = None
     runtime_dir: Path | None = None
     listening: Listening = field(default_factory=Listening)
 

@@ -15,6 +15,8 @@ CONFIG_KEYS_MAX = 5
 def warnings_of(rooms: Rooms, facts: Facts) -> list[Json]:
     """All of them, the most urgent first."""
     found = [*rooms.storage(), *rooms.listening.problems.values()]
+    if facts.snapshot.look_error is not None:
+        found.insert(0, facts.snapshot.look_error)
     if (clock := rooms.wall_clock.problem) is not None:
         found.append(clock)
     if rooms.provisioning.status().resetting:

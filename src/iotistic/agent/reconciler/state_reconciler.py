@@ -25,6 +25,7 @@ from iotistic.agent.reconciler.wakes import Wakes
 from iotistic.agent.store import Store
 from iotistic.engines.protocol import Engine, EngineEvent
 from iotistic.model.errors import InvalidField, IotisticError, Refused, Unavailable
+from iotistic.model.observation import Container
 from iotistic.model.target import parse_target
 from iotistic.model.words import LogComponent
 from iotistic.planner.foresight import Foreseen, foresee
@@ -43,6 +44,8 @@ looking never takes more than half of the time, whatever the engine's speed. Mea
 beside a shell loop of `docker run`, 10 services: with 1 0.64 of its time, with 3 0.75; less than 1
 gains nothing, since the engine then answers the looks instead of starting containers."""
 FULL_LOOK_EVERY_S = 600.0
+ROUND_MAX_S = 600.0
+"""A round that takes longer is stuck: the deadlines of all its calls together are shorter."""
 
 
 class StateReconciler:
@@ -67,9 +70,11 @@ class StateReconciler:
         interval_s: Callable[[], float],
         may_act: Callable[[], bool],
         on_change: Callable[[], None],
+        promise: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._promise = promise
         self._log = log.bind(component=LogComponent.STATE_RECONCILER)
         self._policy = policy
         self._interval_s = interval_s
@@ -166,18 +171,31 @@ class StateReconciler:
         held before stays in force.
         """
         async with self._one_offer_at_a_time:
-            try:
-                taken = await self._intake.take(document, etag)
-            except (InvalidField, Refused, Unavailable) as error:
-                version = document.get("version") if isinstance(document, dict) else None
-                self._refuse(version if isinstance(version, int) else None, error)
-                raise
+            taken = await self._take(document, etag)
             if taken is None:
                 return
             if taken.is_new:
                 # A new target is a new chance for everything that failed under the old one.
                 await self.forget_failures([a.subject for a in self._attempts.values()])
             await self._adopt(taken)
+
+    async def keep_target(self, document: Any, etag: str | None) -> bool:
+        """Take a target as `offer_target` does, without acting upon it; whether it is a new one."""
+        async with self._one_offer_at_a_time:
+            taken = await self._take(document, etag)
+        return taken is not None and taken.is_new
+
+    def show(self, error: IotisticError, containers: Sequence[Container]) -> None:
+        """Show what is there, and why nothing is done about it, while `run` does not."""
+        self._update(look_error=error, containers=tuple(containers))
+
+    async def _take(self, document: Any, etag: str | None) -> Taken | None:
+        try:
+            return await self._intake.take(document, etag)
+        except (InvalidField, Refused, Unavailable) as error:
+            version = document.get("version") if isinstance(document, dict) else None
+            self._refuse(version if isinstance(version, int) else None, error)
+            raise
 
     async def _adopt(self, taken: Taken, *, is_answer: bool = True) -> None:
         """Aim at it. Not `is_answer`: it is the stored one, and a newer may be refused by now."""
@@ -258,7 +276,9 @@ class StateReconciler:
             group.create_task(listening, name="engine-events")
             while True:
                 self._wakes.bell.clear()
+                self._promise(ROUND_MAX_S)
                 pause_s = await self._round(group)
+                self._promise(pause_s + ROUND_MAX_S)
                 await sleep_unless(self._wakes.bell, pause_s, self._clock)
                 if self._is_next_due:
                     # Nothing else is under way that looking could hold up.

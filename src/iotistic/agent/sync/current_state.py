@@ -101,7 +101,8 @@ class CurrentState:
     def is_known(self) -> bool:
         """Whether somebody has looked yet: the engine was asked, with or without success."""
         snapshot = self._snapshot()
-        return snapshot.rounds > 0 or snapshot.engine_error is not None
+        errors = (snapshot.engine_error, snapshot.look_error)
+        return snapshot.rounds > 0 or any(error is not None for error in errors)
 
     async def _read(self, *, in_detail: bool) -> None:
         if in_detail:
