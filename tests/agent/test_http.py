@@ -15,8 +15,9 @@ import pytest
 from aiohttp import web
 
 from iotistic.agent.endpoint import parse_endpoint
-from iotistic.agent.http import CloudConflict, CloudHttp, CloudRefused, Traffic
+from iotistic.agent.http import CloudConflict, CloudHttp, CloudRefused
 from iotistic.agent.provisioning.pinned_ca import fetch_pinned_ca, parse_pin
+from iotistic.agent.traffic import Traffic
 from iotistic.model.errors import CloudUnavailable, InvalidField
 from iotistic.model.secret import Secret
 from tests.agent.certificates import authority, server_context

@@ -17,8 +17,8 @@ import os
 import re
 import ssl
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self
 
 import aiohttp
@@ -26,6 +26,7 @@ import msgspec
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.endpoint import API_VERSION, Endpoint, parse_endpoint, retry_after_s
+from iotistic.agent.traffic.counting import Traffic, count_sent, head_bytes
 from iotistic.agent.trust import make_ssl_context, no_trust, normalize_pem, out_of_time
 from iotistic.agent.validity import Validity, fetch_validity
 from iotistic.agent.wall_clock import implausible
@@ -73,17 +74,22 @@ class Reply:
         return self.status == 304
 
 
-@dataclass(slots=True)
-class Traffic:
-    """HTTP bytes both ways by purpose (headers and bodies as sent, without TLS and TCP)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A body that is no JSON document. `encoding` is HTTP's, None where it is as it is."""
 
-    sent: dict[str, int] = field(default_factory=dict)
-    received: dict[str, int] = field(default_factory=dict)
+    data: bytes
+    media_type: str
+    encoding: str | None = None
 
-    def count(self, purpose: str, *, sent: int = 0, received: int = 0) -> None:
-        """Add what went over the wire for `purpose`."""
-        self.sent[purpose] = self.sent.get(purpose, 0) + sent
-        self.received[purpose] = self.received.get(purpose, 0) + received
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """An answer's date: what the cloud's clock said, and when it was heard by this one's."""
+
+    date: str
+    wall_ms: int
+    round_trip_s: float
 
 
 class CloudHttp:
@@ -117,6 +123,7 @@ class CloudHttp:
         self.round_trip_s: float | None = None
         """How long the last request took until the answer began, a new connection included; None
         while the cloud does not answer."""
+        self.heard: Heard | None = None
         self._ca_cert = normalize_pem(ca_cert) if ca_cert else None
         self._verify = verify_certificate or not allow_insecure
         self._api_version = api_version
@@ -143,6 +150,7 @@ class CloudHttp:
         *,
         body: Any = None,
         compress: bool = False,
+        content: Content | None = None,
         device_key: Secret | None = None,
         bearer: Secret | None = None,
         if_none_match: str | None = None,
@@ -152,7 +160,8 @@ class CloudHttp:
     ) -> Reply:
         """Ask once. `path` starts with `/`; `versioned` puts `/v1` before it.
 
-        `body` goes as JSON, gzipped with `compress`. Keys travel in headers only.
+        `body` goes as JSON, gzipped with `compress`; or else `content` as it is. Keys travel in
+        headers only.
         Raises CloudRefused, CloudConflict or CloudUnavailable, see the module.
         """
         url = (
@@ -174,6 +183,11 @@ class CloudHttp:
             if compress:
                 data = gzip.compress(data, mtime=0)
                 headers["Content-Encoding"] = "gzip"
+        elif content is not None:
+            data = content.data
+            headers["Content-Type"] = content.media_type
+            if content.encoding is not None:
+                headers["Content-Encoding"] = content.encoding
         return await self._ask(method, url, headers, data, purpose, reply_bytes_max)
 
     async def health(self) -> None:
@@ -201,15 +215,16 @@ class CloudHttp:
         began_s, took_s = self._clock.now_s(), None
         try:
             async with session.request(
-                method, url, headers=headers, data=data, allow_redirects=False
+                method,
+                url,
+                headers=headers,
+                data=data,
+                allow_redirects=False,
+                trace_request_ctx=purpose,
             ) as response:
                 took_s = self._clock.now_s() - began_s
-                sent = _head_bytes(response.request_info.headers) + len(method) + len(url)
-                self.traffic.count(
-                    purpose,
-                    sent=sent + len(data or b""),
-                    received=_head_bytes(response.headers),
-                )
+                self._hear(response, took_s)
+                self.traffic.count(purpose, received=head_bytes(response.headers))
                 limit = reply_bytes_max if response.status < 300 else _ERROR_BODY_BYTES_MAX
                 raw = await self._read(response, limit, purpose)
         except TimeoutError as error:
@@ -229,6 +244,13 @@ class CloudHttp:
             self.round_trip_s = took_s
         return self._judge(response, raw)
 
+    def _hear(self, response: aiohttp.ClientResponse, took_s: float) -> None:
+        date = response.headers.get("Date")
+        # One that was kept somewhere on the way is as old as what it came with.
+        if date is not None and "Age" not in response.headers:
+            wall_ms = self._clock.wall_ms()
+            self.heard = Heard(date=date, wall_ms=wall_ms, round_trip_s=took_s)
+
     async def _open(self) -> aiohttp.ClientSession:
         async with self._opening:
             if self._session is None or self._session.closed:
@@ -247,6 +269,7 @@ class CloudHttp:
                     headers={"User-Agent": self._agent},
                     cookie_jar=aiohttp.DummyCookieJar(),
                     auto_decompress=False,
+                    trace_configs=[count_sent(self.traffic)],
                 )
             return self._session
 
@@ -343,11 +366,6 @@ class CloudHttp:
 def _etag(text: str | None) -> str | None:
     """An ETag that can be sent back; without one the whole document is asked for again."""
     return text if text is not None and _ETAG.match(text) else None
-
-
-def _head_bytes(headers: Mapping[str, str]) -> int:
-    # "name: value\r\n" each, the first line's fixed parts, and the empty line at the end.
-    return sum(len(name) + len(value) + 4 for name, value in headers.items()) + 16
 
 
 def _said(raw: bytes | None) -> tuple[str | None, str | None, str | None]:

@@ -17,7 +17,6 @@ from iotistic.agent.clock import Clock
 from iotistic.agent.endpoint import parse_endpoint
 from iotistic.agent.host.crypto_child import in_child
 from iotistic.agent.host.files import remove_durably
-from iotistic.agent.http import Traffic
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.provisioning import decisions, factory_reset, transitions
 from iotistic.agent.provisioning.decisions import Idle, Offer, Task, Wish
@@ -29,6 +28,7 @@ from iotistic.agent.provisioning.settings import ProvisioningSettings
 from iotistic.agent.provisioning.status import ProvisioningStatus, status_of
 from iotistic.agent.provisioning.task_loop import TaskLoop
 from iotistic.agent.store.records import CloudLink, Identity, ProvisioningPhase, ResetOptions
+from iotistic.agent.traffic import Traffic
 from iotistic.agent.trust import make_ssl_context, normalize_pem
 from iotistic.engines.protocol import Engine
 from iotistic.model.errors import Conflict, InvalidField, IotisticError, Refused

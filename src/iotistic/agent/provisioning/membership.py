@@ -9,7 +9,7 @@ from typing import Protocol
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.endpoint import parse_endpoint
-from iotistic.agent.http import CloudHttp, CloudRefused, Traffic
+from iotistic.agent.http import CloudHttp, CloudRefused
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.provisioning import decisions, registration, transitions
 from iotistic.agent.provisioning.decisions import Wish
@@ -18,6 +18,7 @@ from iotistic.agent.provisioning.registration import Applicant, Crypto, NoSuchDi
 from iotistic.agent.provisioning.replies import Joined
 from iotistic.agent.provisioning.settings import ProvisioningSettings
 from iotistic.agent.store.records import CloudLink, Identity
+from iotistic.agent.traffic import Traffic
 from iotistic.model.errors import CloudUnavailable, InvalidField, IotisticError, Refused
 
 FAREWELL_TIMEOUT_S = 10.0

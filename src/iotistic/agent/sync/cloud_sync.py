@@ -102,8 +102,8 @@ class CloudSync:
     def intervals_changed(self) -> None:
         """The settings may say other intervals now."""
         if self._session is not None:
-            self._session.poller.reconsider()
-            self._session.reporter.reconsider()
+            self._session.poller.rounds.ring()
+            self._session.reporter.rounds.ring()
 
     def poll_hint(self) -> None:
         """The cloud says that it has another target: poll soon, with jitter."""
@@ -231,8 +231,8 @@ class _Session:
     def status(self) -> SyncStatus:
         """Both channels, the worst shown."""
         told = (
-            _told(self.poller.channel, self.poller.next_in_s()),
-            _told(self.reporter.channel, self.reporter.next_in_s()),
+            _told(self.poller.channel, self.poller.rounds.next_in_s()),
+            _told(self.reporter.channel, self.reporter.rounds.next_in_s()),
         )
         healths = [self.poller.channel.health, self.reporter.channel.health]
         contacts = [h.last_success_ms for h in healths if h.last_success_ms is not None]

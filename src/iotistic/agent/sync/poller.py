@@ -12,9 +12,9 @@ from iotistic.agent.http import CloudHttp, Reply
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.store.records import CloudLink
 from iotistic.agent.sync import cadence
-from iotistic.agent.sync.alarm import Alarm
 from iotistic.agent.sync.cadence import PollTimes, SyncIntervals
 from iotistic.agent.sync.channel import Channel
+from iotistic.agent.sync.rounds import Rounds
 from iotistic.model.canonical import sha256_hex
 from iotistic.model.errors import CloudUnavailable, InvalidField, IotisticError, Refused
 
@@ -44,6 +44,7 @@ class Poller:
         log: AgentLogger,
     ) -> None:
         self.channel = Channel("poll", clock=clock, rng=rng, log=log)
+        self.rounds = Rounds(clock, self._due_s, self._round)
         self._http = http
         self._link = link
         self._uuid = uuid
@@ -54,37 +55,25 @@ class Poller:
         self._clock = clock
         self._rng = rng
         self._log = log
-        self._alarm = Alarm(clock)
         self._times = PollTimes()
         self.changes = 0
 
     def ask(self) -> None:
         """A person wants to know now."""
         self._times = replace(self._times, asked_at_s=self._clock.now_s(), asked_by_person=True)
-        self._alarm.ring()
+        self.rounds.ring()
 
     def hint(self) -> None:
         """The cloud says that there is something new."""
         if self._times.asked_at_s is None:
             spread_s = self._rng.uniform(0.0, cadence.HINT_JITTER_S)
             self._times = replace(self._times, asked_at_s=self._clock.now_s() + spread_s)
-            self._alarm.ring()
-
-    def reconsider(self) -> None:
-        """The intervals may have changed."""
-        self._alarm.ring()
-
-    def next_in_s(self) -> float:
-        """Seconds until the next poll."""
-        return max(0.0, self._due_s() - self._clock.now_s())
+            self.rounds.ring()
 
     async def run(self) -> None:
         """Poll until cancelled."""
         try:
-            while True:
-                while (due_s := self._due_s()) > self._clock.now_s():
-                    await self._alarm.wait(due_s)
-                await self._round()
+            await self.rounds.run()
         finally:
             self.channel.close()
 

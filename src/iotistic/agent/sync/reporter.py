@@ -13,10 +13,10 @@ from iotistic.agent.http import CloudConflict, CloudHttp, CloudRefused, Reply
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.store.records import CloudLink
 from iotistic.agent.sync import cadence
-from iotistic.agent.sync.alarm import Alarm
 from iotistic.agent.sync.cadence import ReportTimes, SyncIntervals
 from iotistic.agent.sync.channel import Channel
 from iotistic.agent.sync.current_state import CurrentState
+from iotistic.agent.sync.rounds import Rounds
 from iotistic.model.errors import IotisticError
 from iotistic.model.merge_patch import diff
 from iotistic.model.report import Envelope, hash_of, seal
@@ -89,6 +89,7 @@ class Reporter:
         log: AgentLogger,
     ) -> None:
         self.channel = Channel("report", clock=clock, rng=rng, log=log)
+        self.rounds = Rounds(clock, self._due_s, self._round)
         self._http = http
         self._link = link
         self._uuid = uuid
@@ -98,7 +99,6 @@ class Reporter:
         self._clock = clock
         self._rng = rng
         self._log = log
-        self._alarm = Alarm(clock)
         self._times = ReportTimes(ready_s=clock.now_s() + cadence.FIRST_LOOK_GRACE_S)
         self._accepted: Mapping[str, Any] | None = None
         self._whole_due_s = 0.0
@@ -108,29 +108,18 @@ class Reporter:
     def ask(self) -> None:
         """A person wants the cloud to know now."""
         self._times = replace(self._times, asked_at_s=self._clock.now_s())
-        self._alarm.ring()
+        self.rounds.ring()
 
     def changed(self) -> None:
         """Something that the report tells has changed."""
         if self._times.changed_at_s is None:
             self._times = replace(self._times, changed_at_s=self._clock.now_s())
-        self._alarm.ring()
-
-    def reconsider(self) -> None:
-        """The intervals may have changed."""
-        self._alarm.ring()
-
-    def next_in_s(self) -> float:
-        """Seconds until the next look for something to report."""
-        return max(0.0, self._due_s() - self._clock.now_s())
+        self.rounds.ring()
 
     async def run(self) -> None:
         """Report until cancelled."""
         try:
-            while True:
-                while (due_s := self._due_s()) > self._clock.now_s():
-                    await self._alarm.wait(due_s)
-                await self._round()
+            await self.rounds.run()
         finally:
             self.channel.close()
 
