@@ -20,6 +20,7 @@ from iotistic.agent.api import DeviceAPI, Rooms
 from iotistic.agent.api.endpoint_files import ACCESS_FILE
 from iotistic.agent.clock import Clock
 from iotistic.agent.config import ConfigManager, ScheduledRestart
+from iotistic.agent.events import EventTeller
 from iotistic.agent.from_settings import (
     database_path,
     make_engine,
@@ -33,7 +34,8 @@ from iotistic.agent.from_settings import (
 )
 from iotistic.agent.host.runtime_dir import choose as choose_runtime_dir
 from iotistic.agent.host.time_sync import clock_synced
-from iotistic.agent.http import CloudHttp, Traffic
+from iotistic.agent.http import CloudHttp
+from iotistic.agent.log_rooms import LogRooms
 from iotistic.agent.logs import LogBook
 from iotistic.agent.outbox import Outbox, ledger_json
 from iotistic.agent.provisioning import DeviceManager
@@ -53,6 +55,7 @@ from iotistic.agent.telemetry import (
     Recorder,
     read_host_facts,
 )
+from iotistic.agent.traffic import Traffic
 from iotistic.agent.wall_clock import WallClock, last_time
 from iotistic.engines.protocol import Engine
 from iotistic.model.records import RecordClass
@@ -152,6 +155,8 @@ class DeviceAgent:
             if (target := reconciler.snapshot().target) is not None:
                 config.take(target.config)
             sync.snapshot_changed()
+            events.changed()
+            logs.containers.changed()
 
         reconciler = StateReconciler(
             engine=engine,
@@ -251,11 +256,23 @@ class DeviceAgent:
         )
 
         def settings_changed() -> None:
-            self._book.level = settings.value("LOG_LEVEL")
+            logs.settings_changed()
             sync.intervals_changed()
             reconciler.wake()
             restart.settings_changed()
             recorder.intervals_changed()
+
+        logs = LogRooms(
+            settings=settings,
+            book=self._book,
+            engine=engine,
+            outbox=outbox,
+            snapshot=reconciler.snapshot,
+            wanted=lambda: reconciler.wanted,
+            folder=database.parent,
+            clock=clock,
+            rng=rng,
+        )
 
         running.process = AgentProcess(
             engine_kind=settings.value("CONTAINER_ENGINE"),
@@ -288,6 +305,7 @@ class DeviceAgent:
                 log=self._log,
                 policy=policy_of(settings),
                 runtime_dir=runtime_dir,
+                logs=logs.counts,
             ),
             port=settings.value("DEVICE_API_PORT"),
         )
@@ -297,8 +315,16 @@ class DeviceAgent:
         def storage_changed() -> None:
             reconciler.wake()
             sync.snapshot_changed()
+            events.changed()
 
         self._storage.attach(spools=spools_of(outbox), on_change=storage_changed)
+        events = EventTeller(
+            outbox,
+            snapshot=reconciler.snapshot,
+            warnings=lambda: (*self._storage.warnings(), *wall_clock.warnings()),
+            clock=clock,
+            log=self._log,
+        )
         running.rooms = (
             Room("device-api", api.run),
             Room(
@@ -311,6 +337,9 @@ class DeviceAgent:
             Room("storage", lambda: self._storage.run(store)),
             Room("wall-clock", wall_clock.run),
             Room("metrics", recorder.run),
+            Room("events", events.run),
+            Room("cloud-logs", logs.agent.run),
+            Room("container-logs", logs.containers.run),
         )
         watchdog = Watchdog(
             progress,

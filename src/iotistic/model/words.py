@@ -106,3 +106,5 @@ class LogComponent(StrEnum):
     DEVICE_API = "deviceApi"
     SUPERVISOR = "supervisor"
     CONTAINER_LOGS = "containerLogs"
+    OUTBOX = "outbox"
+    COURIER = "courier"

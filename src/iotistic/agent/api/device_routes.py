@@ -71,6 +71,7 @@ class DeviceRoutes:
             {
                 "healthy": supervision.healthy,
                 "services": [health_json(s) for s in supervision.services.values()],
+                "logs": self._rooms.logs(),
             }
         )
 

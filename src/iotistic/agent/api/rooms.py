@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from iotistic.agent.api import ports
 from iotistic.agent.api.rows import Facts
@@ -50,6 +51,8 @@ class Rooms:
     """What somebody should know of the state folder."""
     safe_mode: ports.SafeMode | None = None
     runtime_dir: Path | None = None
+    logs: Callable[[], Mapping[str, Any]] = dict
+    """What became of log lines since the start."""
     listening: Listening = field(default_factory=Listening)
 
     def facts(self) -> Facts:

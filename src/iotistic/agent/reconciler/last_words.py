@@ -9,6 +9,7 @@ from iotistic.agent.logs.redaction import Redactor
 from iotistic.engines.protocol import Engine
 from iotistic.model.errors import IotisticError
 from iotistic.model.secret import Secret
+from iotistic.model.secret_names import is_secret_name
 from iotistic.planner.wanted import Wanted
 from iotistic.planner.world import Subject
 
@@ -80,5 +81,20 @@ def secrets_in(wanted: Wanted, app_id: int) -> Iterable[Secret]:
         for service in app.services:
             request = service.request
             yield from (value for _, value in request.spec.environment)
+            yield from (value for _, value in request.secret_environment)
+            yield from (f.content for f in request.folders if f.content is not None)
+
+
+def hidden_in(wanted: Wanted, app_id: int) -> Iterable[Secret]:
+    """What must not be shown of an app where all else is to be readable: its secrets, and those
+    variables of an environment whose names sound like one.
+    """
+    for app in (*wanted.apps, *wanted.good.values()):
+        if app.app_id != app_id:
+            continue
+        for service in app.services:
+            request = service.request
+            variables = request.spec.environment
+            yield from (value for name, value in variables if is_secret_name(name))
             yield from (value for _, value in request.secret_environment)
             yield from (f.content for f in request.folders if f.content is not None)
