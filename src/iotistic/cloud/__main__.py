@@ -55,6 +55,19 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _days(what: str, default: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option that says how long something is kept."""
+    return click.option(
+        f"--keep-{what}",
+        type=click.IntRange(1, 3650),
+        metavar="DAYS",
+        default=default,
+        show_default=True,
+        envvar=f"IOTISTIC_CLOUD_KEEP_{what.upper()}",
+        help=f"How long devices' {what} are kept.",
+    )
+
+
 @main.command()
 @click.option(
     "--host",
@@ -102,6 +115,33 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
     is_flag=True,
     envvar="IOTISTIC_CLOUD_TRUST_PROXY",
     help="Take callers' addresses from a TLS proxy on this machine.",
+)
+@_days("logs", 7)
+@_days("metrics", 30)
+@_days("events", 90)
+@click.option(
+    "--rows-per-device",
+    type=click.IntRange(100, 100_000_000),
+    default=200_000,
+    show_default=True,
+    envvar="IOTISTIC_CLOUD_ROWS_PER_DEVICE",
+    help="Log lines, metric points, or events kept of a device; the oldest go.",
+)
+@click.option(
+    "--megabytes-per-device",
+    type=click.IntRange(1, 1_000_000),
+    default=64,
+    show_default=True,
+    envvar="IOTISTIC_CLOUD_MEGABYTES_PER_DEVICE",
+    help="The same in megabytes of each.",
+)
+@click.option(
+    "--records-per-minute",
+    type=click.IntRange(1000, 100_000_000),
+    default=60_000,
+    show_default=True,
+    envvar="IOTISTIC_CLOUD_RECORDS_PER_MINUTE",
+    help="How many records a device may send.",
 )
 def serve(**options: Any) -> None:
     """Serve until SIGTERM."""

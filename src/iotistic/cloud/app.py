@@ -75,6 +75,7 @@ class Cloud:
     app: Litestar
     sessions: Sessions
     housekeeping: Housekeeping
+    bells: Bells
 
 
 @asynccontextmanager
@@ -214,6 +215,7 @@ def _wire(
             audit_log=audit_log,
             retention=Retention(database, clock, limits=limits),
         ),
+        bells=bells,
     )
 
 

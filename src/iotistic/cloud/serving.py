@@ -56,10 +56,11 @@ async def serve(settings: Settings, *, clock: Clock) -> None:
             server_key=server_key,
             face=face,
             clock=clock,
+            limits=settings.limits,
             on_set_up=partial(first_login.unlink, missing_ok=True),
         ) as cloud:
             server = _server(settings, cloud)
-            _stop_on_signals(server)
+            _stop_on_signals(server, cloud)
             async with asyncio.TaskGroup() as group:
                 housekeeping = group.create_task(cloud.housekeeping.run(), name="housekeeping")
                 announce = _announce(
@@ -140,9 +141,11 @@ def _server(settings: Settings, cloud: Cloud) -> _Server:
     return _Server(config)
 
 
-def _stop_on_signals(server: uvicorn.Server) -> None:
+def _stop_on_signals(server: uvicorn.Server, cloud: Cloud) -> None:
     def stop() -> None:
         server.should_exit = True
+        # Who follows a log would otherwise be waited for.
+        cloud.bells.close()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from iotistic.cloud.records.limits import DEFAULT_LIMITS, RecordLimits
 from iotistic.model.errors import InvalidField, Refused
 
 DEFAULT_PORT = 48400
@@ -20,6 +21,7 @@ class Settings:
     `database`: SQLAlchemy's URL; None is a SQLite file in `data`. `public_url`: how devices reach
     it, where that is not the address it listens on. `mqtt_broker_url`: what devices of the older
     dialect are told; empty for none. `trust_proxy`: believe `X-Forwarded-For` from this machine.
+    `keep_…`: days; `rows_per_device` and `megabytes_per_device` are for each class of records.
     """
 
     data: Path
@@ -31,6 +33,12 @@ class Settings:
     public_url: str | None = None
     mqtt_broker_url: str = ""
     trust_proxy: bool = False
+    keep_logs: int = DEFAULT_LIMITS.log_days
+    keep_metrics: int = DEFAULT_LIMITS.metric_days
+    keep_events: int = DEFAULT_LIMITS.other_days
+    rows_per_device: int = DEFAULT_LIMITS.rows_per_device
+    megabytes_per_device: int = DEFAULT_LIMITS.megabytes_per_device
+    records_per_minute: int = DEFAULT_LIMITS.records_per_minute
 
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -49,6 +57,18 @@ class Settings:
     def scheme(self) -> str:
         """How it is spoken to where it listens."""
         return "http" if self.tls_cert is None else "https"
+
+    @property
+    def limits(self) -> RecordLimits:
+        """What is kept of devices' records, and how much one may send."""
+        return RecordLimits(
+            log_days=self.keep_logs,
+            metric_days=self.keep_metrics,
+            other_days=self.keep_events,
+            rows_per_device=self.rows_per_device,
+            megabytes_per_device=self.megabytes_per_device,
+            records_per_minute=self.records_per_minute,
+        )
 
     @property
     def database_url(self) -> str:

@@ -35,6 +35,17 @@ YESTERDAY = {
         INSERT INTO facts VALUES ('server-key', 'fingerprint');
     """,
 }
+RECORDS = """
+    INSERT INTO record_streams VALUES (7, 'log', 1, 2, 1, 0, 0, 0, 1000, 1000);
+    INSERT INTO record_epochs VALUES (7, 'log', 'abcd1234', 3, 1, 0, 2, 0, 1000, 1000);
+    INSERT INTO record_gaps VALUES (1, 7, 'log', 'abcd1234', 1, 2, 1000);
+    INSERT INTO device_logs VALUES
+        (1, 7, 1000, 1000, 1, 2, 'abcd1234', 3, 'info', 'web', '{}');
+    INSERT INTO metric_points VALUES (1, 7, 1000, 1000, 1, 2, NULL, NULL, '{}');
+    INSERT INTO device_records VALUES (1, 7, 'event', 1000, 1000, 1, 2, NULL, NULL, '{}');
+    INSERT INTO seen_log_ids VALUES (7, 'hash', 1000);
+"""
+YESTERDAY["0002"] = YESTERDAY["0001"] + RECORDS
 ASKED = (
     ("SELECT username, role FROM users", ("ada", "admin")),
     ("SELECT used_devices, description FROM provisioning_keys", (1, "line 3")),
@@ -45,6 +56,13 @@ ASKED = (
     ("SELECT hash, version FROM current_states", ("hash", 3)),
     ("SELECT action FROM audit", ("login",)),
 )
+ASKED_OF = {
+    "0002": (
+        ("SELECT watermark, missing FROM record_epochs", (3, 2)),
+        ("SELECT level, service, body FROM device_logs", ("info", "web", "{}")),
+        ("SELECT class, body FROM device_records", ("event", "{}")),
+    )
+}
 
 
 def run(path: Path, script: str) -> None:
@@ -70,7 +88,7 @@ def test_yesterdays_data_goes_along(tmp_path: Path, revision: str) -> None:
 
     migrate(url_of(path))
 
-    for question, answer in ASKED:
+    for question, answer in (*ASKED, *ASKED_OF.get(revision, ())):
         assert one(path, question) == answer, question
 
 

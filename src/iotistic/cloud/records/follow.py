@@ -19,11 +19,18 @@ class Bells:
     def __init__(self, *, followers_max: int = FOLLOWERS_MAX) -> None:
         self._followers_max = followers_max
         self._waiting: dict[int, set[asyncio.Event]] = {}
+        self.is_closed = False
 
     def ring(self, device_id: int) -> None:
         """Something is new of this device."""
         for event in self._waiting.get(device_id, ()):
             event.set()
+
+    def close(self) -> None:
+        """The cloud stops: nobody is to wait any longer."""
+        self.is_closed = True
+        for device_id in self._waiting:
+            self.ring(device_id)
 
     def check(self) -> None:
         """Raises TooManyAttempts (`too-many-followers`) when nobody else can be let in."""

@@ -60,7 +60,7 @@ class LogStream:
                 cursor = after
                 yield _ALIVE
             wanted = replace(query, limit=_PIECE, offset=0)
-            while True:
+            while not self._bells.is_closed:
                 event.clear()
                 lines, cursor = await self._shelf.logs_after(device_id, wanted, cursor)
                 if lines:
