@@ -24,6 +24,10 @@ _LATE = {
     "logs": Late(f"{_AT}.agent:logs", "The agent's own log."),
     "sync": Late(f"{_AT}.agent:sync", "Ask the cloud now, and report to it."),
     "restart": Late(f"{_AT}.agent:restart", "Restart the agent; services are not touched."),
+    "safe-mode": Late(
+        f"{_AT}.safe_mode:safe_mode",
+        "Safe mode, after crashes in a row: services go on, nothing is applied.",
+    ),
     "provision": Late(f"{_AT}.provision:provision", "Join a cloud, or see how joining goes."),
     "deprovision": Late(f"{_AT}.provision:deprovision", "Leave the cloud; services go on."),
     "factory-reset": Late(f"{_AT}.reset:factory_reset", "Remove all the agent made, start anew."),

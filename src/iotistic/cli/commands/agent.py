@@ -75,9 +75,15 @@ def sync(session: Session) -> ExitCode:
 
 @click.command(cls=Command)
 @click.option("--no-wait", is_flag=True, help="Do not wait until it is back.")
+@click.option("--normal", is_flag=True, help="Out of safe mode, should it be in it.")
 @click.pass_obj
-def restart(session: Session, no_wait: bool) -> ExitCode:
+def restart(session: Session, no_wait: bool, normal: bool) -> ExitCode:
     """Restart the agent; services are not touched."""
+    if normal:
+        from iotistic.cli.commands.safe_mode import leave_safe_mode
+
+        if leave_safe_mode(session, wait=not no_wait):
+            return ExitCode.OK
     reply = session.device.json("POST", "/v1/agent/restart", {})
     gone = session.out.show(reply, lambda _: session.out.line("restarting"))
     if not no_wait:

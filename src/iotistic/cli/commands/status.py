@@ -65,6 +65,7 @@ def _show_status(out: Output, found: dict[str, Any], now_ms: int) -> None:
             ("target", _target(found["target"], now_ms)),
             ("agent", f"{agent['version']}, up {span(agent['uptime'])}, pid {agent['pid']}"),
             *clock,
+            *_trouble(found.get("services") or []),
         ]
     )
     out.line()
@@ -84,6 +85,18 @@ def _show_status(out: Output, found: dict[str, Any], now_ms: int) -> None:
         out.line()
         for step in steps:
             out.line(f"next: {step}")
+
+
+def _trouble(services: list[dict[str, Any]]) -> Iterator[tuple[str, Cell]]:
+    """The agent's own services that failed since its start."""
+    for service in services:
+        if not service["restarts"]:
+            continue
+        times = "once" if service["restarts"] == 1 else f"{service['restarts']} times"
+        state = "is started again soon" if service["state"] == "backing-off" else "runs again"
+        because = f": {service['error']['message']}" if service["error"] else ""
+        bad = Style.BAD if service["state"] == "backing-off" else Style.CAUTION
+        yield "trouble", Cell(f"{service['name']} failed {times}, {state}{because}", bad)
 
 
 def verdict_row(app: dict[str, Any]) -> tuple[Cell | str | int | None, ...]:
@@ -145,8 +158,10 @@ def _target(found: dict[str, Any] | None, now_ms: int) -> Cell:
 
 def _next_steps(found: dict[str, Any]) -> Iterator[str]:
     """What a technician would do now, most urgent first."""
-    if not found["engine"]["available"]:
-        yield "start the container engine, then iotctl diagnostics"
+    is_safe = (found.get("safeMode") or {}).get("active", False)
+    if not found["engine"]["available"] and not is_safe:
+        error = found["engine"]["error"]
+        yield (error and error["remedy"]) or "start the container engine, then iotctl diagnostics"
     provisioning = found["provisioning"]
     if provisioning["error"] and (remedy := provisioning["error"]["remedy"]):
         yield remedy
