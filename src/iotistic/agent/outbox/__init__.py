@@ -4,9 +4,10 @@ The one invariant: of every record that was ever written it can be said what bec
 `written == acknowledged + waiting + sum(dropped)`, for each class, after every crash.
 """
 
+from iotistic.agent.outbox.content import Batch
 from iotistic.agent.outbox.ledger import ClassLedger, DeadLetter, DropReason, ledger_json
-from iotistic.agent.outbox.outbox import Batch, Outbox, OutboxFull
-from iotistic.agent.outbox.quota import Overflow, Quota, default_quotas
+from iotistic.agent.outbox.outbox import Outbox, RecordTooLarge
+from iotistic.agent.outbox.quota import OutboxFull, Overflow, Quota, default_quotas
 
 __all__ = [
     "Batch",
@@ -17,6 +18,7 @@ __all__ = [
     "OutboxFull",
     "Overflow",
     "Quota",
+    "RecordTooLarge",
     "default_quotas",
     "ledger_json",
 ]

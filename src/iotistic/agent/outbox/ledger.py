@@ -30,7 +30,7 @@ class DropReason(StrEnum):
     DISK_FULL = "disk-full"
     """The disk had no room left, and the state of the device comes first."""
     CORRUPT = "corrupt"
-    """It was in a file that broke."""
+    """It was in a file that broke, or that somebody removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,9 @@ def ledger_json(ledger: Mapping[RecordClass, ClassLedger]) -> dict[str, Any]:
             "waiting": found.waiting,
             "waitingBytes": found.waiting_bytes,
             "dropped": {
-                str(reason): found.dropped[reason] for reason in DropReason if reason in found.dropped
+                str(reason): found.dropped[reason]
+                for reason in DropReason
+                if reason in found.dropped
             },
             "oldestAt": found.oldest_at_ms,
             "since": found.since_ms,

@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from iotistic.model.errors import Refused
 from iotistic.model.records import RecordClass
 
 _MIB = 1024 * 1024
 _DAY_S = 24 * 3600.0
+
+
+class OutboxFull(Refused):
+    """A class that drops nothing has used up its room; nothing was stored."""
+
+    code: str = "outbox-full"
 
 
 class Overflow(StrEnum):
