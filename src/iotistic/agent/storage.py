@@ -17,6 +17,7 @@ from iotistic.model.errors import IotisticError, Unavailable
 T = TypeVar("T")
 
 LOOK_EVERY_S = 5.0
+LOOK_EVERY_S_IF_TIGHT = 1.0
 CHECK_EVERY_S = 24 * 3600.0
 TOLD_FOR_S = 24 * 3600.0
 WARNINGS_MAX = 5
@@ -102,7 +103,8 @@ class Storage:
                 self._tell(error.code, str(error))
             else:
                 self._tell("", "")
-            await self._clock.sleep(LOOK_EVERY_S)
+            tight = self.guard.is_tight
+            await self._clock.sleep(LOOK_EVERY_S_IF_TIGHT if tight else LOOK_EVERY_S)
 
     def _tell(self, code: str, text: str) -> None:
         if code and code != self._trouble:

@@ -92,6 +92,7 @@ class FileShelf:
     A change is read, made and written under a lock in one go, by a thread of its own; the file is
     replaced, never written over. So a process killed at any instant leaves the old or the new
     state. It is not synced: a power cut may cost it, and simulated services with it.
+    Where `path` is a symbolic link, the file lies where it leads to, as if on another disk.
     """
 
     poll_s: float | None = 0.25
@@ -109,6 +110,8 @@ class FileShelf:
 
     def apply_now(self, change: Callable[[EngineState], T]) -> T:
         """The same for a program without an event loop; blocks."""
+        if self._path.is_symlink():
+            self._path = self._path.resolve()
         try:
             lock = os.open(f"{self._path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _FILE_MODE)
         except OSError as error:
