@@ -91,21 +91,20 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def retry_after_s(value: str | None, *, date: str | None, wall_ms: int) -> float | None:
+def retry_after_s(value: str | None, *, date: str | None) -> float | None:
     """Seconds to wait by a `Retry-After` of seconds or of a date; None when it says nothing.
 
-    A date is compared with the reply's own `Date`, where it has one, since the device's clock may
-    be wrong. At most an hour: one clumsy answer must not silence a device for a year.
+    A date is compared with the reply's own `Date`, since the device's clock may be wrong; without
+    one it says nothing. At most an hour: one clumsy answer must not silence a device for a year.
     """
     if value is None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), RETRY_AFTER_S_MAX)
-    until = _http_date(text)
-    if until is None:
+    until, now = _http_date(text), _http_date(date)
+    if until is None or now is None:
         return None
-    now = _http_date(date) or datetime.fromtimestamp(wall_ms / 1000, UTC)
     return min(max(0.0, (until - now).total_seconds()), RETRY_AFTER_S_MAX)
 
 

@@ -334,7 +334,6 @@ class CloudHttp:
                 retry_after_s=retry_after_s(
                     response.headers.get("Retry-After"),
                     date=response.headers.get("Date"),
-                    wall_ms=self._clock.wall_ms(),
                 ),
             )
         kind = CloudConflict if status == 409 else CloudRefused

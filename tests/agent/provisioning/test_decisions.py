@@ -119,7 +119,7 @@ def test_every_phase_has_a_meaning_for_the_next_start(phase: ProvisioningPhase) 
         ProvisioningPhase.PENDING: pending(),
         ProvisioningPhase.REGISTERED: provisioned(phase=ProvisioningPhase.REGISTERED),
         ProvisioningPhase.PROVISIONED: provisioned(),
-        DEPROVISIONED: transitions.left(provisioned(), offered=None, now_ms=NOW_MS),
+        DEPROVISIONED: transitions.left(provisioned(), offered=None),
     }[phase]
     nothing_offered = decisions.wish_of(found, offer(None, None))
 
@@ -132,7 +132,7 @@ def test_every_phase_has_a_meaning_for_the_next_start(phase: ProvisioningPhase) 
     assert todo == ([RESUME[phase]] if RESUME[phase] else [])
 
 
-FAREWELL: dict[str, Any] = {"farewell": link(), "farewell_until_ms": NOW_MS}
+FAREWELL: dict[str, Any] = {"farewell": link()}
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ class TestRegistered:
         after = transitions.registered(before, joined(ELSEWHERE), ca_cert=None, now_ms=NOW_MS)
 
         assert after.farewell == provisioned().cloud
-        assert after.farewell_until_ms == NOW_MS + decisions.FAREWELL_MS
+        assert after.farewell_until is None, "counted from the first try that fails"
 
     def test_in_the_same_cloud_again_leaves_nothing(self) -> None:
         before = transitions.begin(provisioned(), wish())

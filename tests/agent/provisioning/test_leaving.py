@@ -110,6 +110,7 @@ async def test_after_seven_days_telling_it_is_given_up(
 ) -> None:
     cloud.always = answers(503)
     await device.manager.deprovision()
+    await device.runs_until(lambda: device.identity.farewell_until is not None)
     device.clock.pass_s(7 * DAY_S + 1)
 
     await device.runs_until(lambda: device.identity.farewell is None)

@@ -20,7 +20,6 @@ from iotistic.model.secret import Secret
 from iotistic.model.words import Dialect
 
 REFUSED_PAUSE_S = 60.0
-FAREWELL_MS = 7 * 24 * 3600 * 1000
 _LOCAL_CAUSES = frozenset({"certificate-untrusted", "pin-mismatch"})
 _GONE_STATUSES = frozenset({401, 403, 404, 409, 410})
 
@@ -158,11 +157,6 @@ def retry_in_s(error: IotisticError, attempt: int, rng: Random) -> float:
 def is_told(error: CloudRefused) -> bool:
     """Whether a refused farewell is as good as an accepted one: we are not known there."""
     return error.status in _GONE_STATUSES
-
-
-def farewell_expired(identity: Identity, now_ms: int) -> bool:
-    """Whether telling it is given up. Asked after a try, so that there is always one."""
-    return identity.farewell_until_ms is None or now_ms > identity.farewell_until_ms
 
 
 def needs_a_person(error: IotisticError) -> bool:

@@ -208,11 +208,7 @@ class DeviceManager:
                 not isinstance(self._wish(), Wish)
             ):
                 raise Conflict("this device is in no cloud", code="not-provisioned")
-            await self._save(
-                transitions.left(
-                    identity, offered=self._settings.api_key, now_ms=self._clock.wall_ms()
-                )
-            )
+            await self._save(transitions.left(identity, offered=self._settings.api_key))
             self._database_was_missing = False
             self._loop.forget_failures()
             self._log.info("left the cloud")
@@ -327,9 +323,14 @@ class DeviceManager:
             # It was in a cloud all the time, over the former link, and simply stays there.
             await self._save(transitions.given_up(identity))
             again = False
-        elif task is Task.FAREWELL and decisions.farewell_expired(identity, self._clock.wall_ms()):
-            await self._save(transitions.farewell_done(identity))
-            again = False
+        elif task is Task.FAREWELL:
+            clock = self._clock
+            after = transitions.farewell_failed(
+                identity, boot_id=clock.boot_id, now_s=clock.now_s()
+            )
+            if after != identity:
+                await self._save(after)
+            again = after.farewell is not None
         self._changed()
         return again
 
@@ -344,9 +345,7 @@ class DeviceManager:
             # Best effort and first: afterwards there is no key left to say it with.
             await self._membership.say_farewell_if_possible(link)
         await factory_reset.remove_everything(self._engine, keep_volumes=options.keep_volumes)
-        gone = transitions.left(
-            identity, offered=self._settings.api_key, now_ms=self._clock.wall_ms()
-        )
+        gone = transitions.left(identity, offered=self._settings.api_key)
         # Before the wipe, which ends the journal: killed in between, the reset goes on from here.
         await asyncio.to_thread(remove_durably, self._access_file)
         await self._store.wipe(

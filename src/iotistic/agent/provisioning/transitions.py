@@ -12,18 +12,22 @@ A device is known by its phase, which survives a kill:
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from iotistic.agent.provisioning.decisions import (
-    FAREWELL_MS,
     Wish,
     key_hash,
     link_in_use,
     same_cloud,
 )
 from iotistic.agent.provisioning.replies import Joined
-from iotistic.agent.store.records import CloudLink, Identity, ProvisioningPhase
+from iotistic.agent.store.records import CloudLink, Identity, KeptDeadline, ProvisioningPhase
 from iotistic.model.secret import Secret
+
+DAY_S = 24 * 3600
+FAREWELL_S = 7 * DAY_S
+_BOOT_COST_S = 30
 
 
 def begin(identity: Identity, wish: Wish, *, spent: str | None = None) -> Identity:
@@ -58,11 +62,11 @@ def registered(identity: Identity, joined: Joined, *, ca_cert: str | None, now_m
     """
     link = replace(joined.link, ca_cert=joined.link.ca_cert or ca_cert)
     old = link_in_use(identity)
-    farewell, until_ms = identity.farewell, identity.farewell_until_ms
+    farewell, until = identity.farewell, identity.farewell_until
     if old is not None and not same_cloud(old.endpoint, link.endpoint):
-        farewell, until_ms = old, now_ms + FAREWELL_MS
+        farewell, until = old, None
     elif farewell is not None and same_cloud(farewell.endpoint, link.endpoint):
-        farewell, until_ms = None, None
+        farewell, until = None, None
     return replace(
         identity,
         phase=ProvisioningPhase.REGISTERED,
@@ -72,7 +76,7 @@ def registered(identity: Identity, joined: Joined, *, ca_cert: str | None, now_m
         device_name=joined.device_name or identity.device_name,
         registered_at_ms=now_ms,
         farewell=farewell,
-        farewell_until_ms=until_ms,
+        farewell_until=until,
     )
 
 
@@ -126,7 +130,7 @@ def credentials_lost(identity: Identity) -> Identity:
     )
 
 
-def left(identity: Identity, *, offered: Secret | None, now_ms: int) -> Identity:
+def left(identity: Identity, *, offered: Secret | None) -> Identity:
     """The device leaves on purpose: uuid, pair and API key stay, the cloud is to be told.
 
     The key that is offered now (or else the one last used) will not bring it back.
@@ -145,13 +149,35 @@ def left(identity: Identity, *, offered: Secret | None, now_ms: int) -> Identity
         provisioning_ca_cert=None,
         spent_key_hash=key_hash(used) if used else identity.spent_key_hash,
         farewell=old or identity.farewell,
-        farewell_until_ms=now_ms + FAREWELL_MS if old else identity.farewell_until_ms,
+        farewell_until=None if old else identity.farewell_until,
     )
 
 
 def farewell_done(identity: Identity) -> Identity:
     """The cloud that was left knows, or will not be told any more."""
-    return replace(identity, farewell=None, farewell_until_ms=None)
+    return replace(identity, farewell=None, farewell_until=None)
+
+
+def farewell_failed(identity: Identity, *, boot_id: str, now_s: float) -> Identity:
+    """One more try to tell the cloud that was left has failed; after 7 days it is given up.
+
+    Counted by the boot clock, so that no jump of the wall clock ends it or keeps it for ever. What
+    is left is written down once a day; a boot costs a little of it, and so does not make it
+    endless.
+    """
+    deadline = identity.farewell_until
+    if deadline is None:
+        left_s = FAREWELL_S
+    elif deadline.boot_id == boot_id:
+        left_s = math.ceil(deadline.at_s - now_s)
+        if left_s > 0 and deadline.left_s - left_s < DAY_S:
+            return identity
+    else:
+        left_s = deadline.left_s - _BOOT_COST_S
+    if left_s <= 0:
+        return farewell_done(identity)
+    at_s = math.ceil(now_s) + left_s
+    return replace(identity, farewell_until=KeptDeadline(boot_id=boot_id, at_s=at_s, left_s=left_s))
 
 
 def _without_address(link: CloudLink | None) -> CloudLink | None:

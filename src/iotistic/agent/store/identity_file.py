@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from iotistic.agent.host.files import durable_write, keep_private, read_small
 from iotistic.agent.store.errors import DatabaseNewer
-from iotistic.agent.store.records import CloudLink, Identity, MqttCredentials, ProvisioningPhase
+from iotistic.agent.store.records import (
+    CloudLink,
+    Identity,
+    KeptDeadline,
+    MqttCredentials,
+    ProvisioningPhase,
+)
 from iotistic.model.canonical import canonical_json
 from iotistic.model.errors import InvalidField
 from iotistic.model.reader import Fields, decode_json
@@ -58,7 +65,7 @@ def encode_identity(identity: Identity) -> bytes:
             "provisioning_ca_cert": identity.provisioning_ca_cert,
             "spent_key_hash": identity.spent_key_hash,
             "farewell": _link_out(identity.farewell),
-            "farewell_until_ms": identity.farewell_until_ms,
+            "farewell_until": _deadline_out(identity.farewell_until),
         }
     )
 
@@ -91,7 +98,7 @@ def decode_identity(data: bytes, path: Path) -> Identity:
         provisioning_ca_cert=_pem(fields, "provisioning_ca_cert"),
         spent_key_hash=fields.optional_text("spent_key_hash"),
         farewell=_link_in(fields, "farewell"),
-        farewell_until_ms=fields.optional_integer("farewell_until_ms"),
+        farewell_until=_deadline_in(fields, "farewell_until"),
     )
 
 
@@ -119,6 +126,21 @@ def _link_in(fields: Fields, name: str) -> CloudLink | None:
         api_key=Secret(link.text("api_key", secret=True)),
         ca_cert=_pem(link, "ca_cert"),
         verify_certificate=link.boolean("verify_certificate", default=True),
+    )
+
+
+def _deadline_out(deadline: KeptDeadline | None) -> dict[str, Any] | None:
+    return None if deadline is None else asdict(deadline)
+
+
+def _deadline_in(fields: Fields, name: str) -> KeptDeadline | None:
+    if fields.raw(name) is None:
+        return None
+    deadline = fields.child(name)
+    return KeptDeadline(
+        boot_id=deadline.text("boot_id"),
+        at_s=deadline.integer("at_s"),
+        left_s=deadline.integer("left_s"),
     )
 
 

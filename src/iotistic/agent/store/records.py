@@ -50,13 +50,24 @@ class MqttCredentials:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptDeadline:
+    """A deadline that outlives a boot: `at_s` on the boot clock of `boot_id`, and what was left
+    when that was last written.
+    """
+
+    boot_id: str
+    at_s: int
+    left_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """Who this device is. Lives in `identity.json`, which wins over the database.
 
     `creation_id` pairs the file with the database it was made with. `hash_key` (hex, 32 bytes)
     keys the hashes on labels. `machine_hash` is of /etc/machine-id: another one means the disk
-    was cloned. `farewell` is a link that was left and has not been told yet, with the deadline
-    `farewell_until_ms` (wall clock).
+    was cloned. `farewell` is a link that was left and has not been told yet; how long that is
+    tried is set with the first try that failed.
     """
 
     uuid: str
@@ -76,7 +87,7 @@ class Identity:
     provisioning_ca_cert: str | None = None
     spent_key_hash: str | None = None
     farewell: CloudLink | None = None
-    farewell_until_ms: int | None = None
+    farewell_until: KeptDeadline | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
