@@ -241,6 +241,7 @@ class DeviceAgent:
             offer=safe_mode.offer if safe_mode.is_on else reconciler.offer_target,
             snapshot=reconciler.snapshot,
             current=current,
+            outbox=outbox,
             intervals=self._intervals,
             clock=clock,
             rng=rng,

@@ -231,6 +231,7 @@ async def device(
             offer=reconciler.offer_target,
             snapshot=reconciler.snapshot,
             current=current,
+            outbox=outbox,
             intervals=SyncIntervals,
             clock=clock,
             rng=Random(2),

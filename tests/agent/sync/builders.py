@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any
 
+from iotistic.agent.outbox import Batch, ClassLedger
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.sync.report import ReportFacts
 from iotistic.agent.telemetry import Details, HostFacts, Metrics
 from iotistic.model.observation import Container
+from iotistic.model.records import RecordClass
 from iotistic.model.target import TargetState, parse_target
 from iotistic.model.words import ContainerState
 
@@ -100,3 +104,22 @@ class FixedMetrics:
 
     async def read_details(self) -> Details:
         return self.details
+
+
+class NoRecords:
+    """An outbox in which nothing ever waits."""
+
+    async def take(self, *_: object, **__: object) -> Batch | None:
+        return None
+
+    async def acknowledge(self, *_: object) -> None:
+        raise AssertionError("nothing was sent")
+
+    async def reject(self, *_: object) -> None:
+        raise AssertionError("nothing was sent")
+
+    def ledger(self) -> Mapping[RecordClass, ClassLedger]:
+        return dict.fromkeys(RecordClass, ClassLedger())
+
+    async def wait(self) -> None:
+        await asyncio.Event().wait()

@@ -14,12 +14,13 @@ from iotistic.agent.http import CloudHttp
 from iotistic.agent.logs import LogBook, LogLevel
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.store.records import CloudLink, Identity, StoredTarget
-from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals, SyncStatus
+from iotistic.agent.sync import CloudSync, CourierPace, CurrentState, SyncIntervals, SyncStatus
+from iotistic.agent.sync.courier import Outbox
 from iotistic.model.errors import InvalidField, IotisticError, Refused
 from iotistic.model.secret import Secret
 from iotistic.model.target import parse_target
 from iotistic.model.words import ConnectionState, Dialect
-from tests.agent.sync.builders import HOST, FixedMetrics
+from tests.agent.sync.builders import HOST, FixedMetrics, NoRecords
 from tests.agent.sync.scripted_cloud import UUID, ScriptedCloud
 from tests.agent.virtual_clock import VirtualClock
 
@@ -36,6 +37,8 @@ class Device:
     intervals: SyncIntervals = field(default_factory=SyncIntervals)
     metrics: FixedMetrics = field(default_factory=FixedMetrics)
     config: Judgement = field(default_factory=Judgement)
+    outbox: Outbox = field(default_factory=NoRecords)
+    pace: CourierPace = field(default_factory=CourierPace)
     stored: StoredTarget | None = None
     offered: list[Any] = field(default_factory=list)
     trouble: IotisticError | None = None
@@ -67,7 +70,9 @@ class Device:
             offer=self._offer,
             snapshot=lambda: self.snapshot,
             current=self.current,
+            outbox=self.outbox,
             intervals=lambda: self.intervals,
+            pace=lambda: self.pace,
             clock=self.clock,
             rng=Random(7),
             log=self.book.logger(),

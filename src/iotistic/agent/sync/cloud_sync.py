@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -16,10 +17,13 @@ from iotistic.agent.store.records import CloudLink, Identity, StoredTarget
 from iotistic.agent.sync import cadence
 from iotistic.agent.sync.cadence import SyncIntervals
 from iotistic.agent.sync.channel import Channel
+from iotistic.agent.sync.courier import Courier, Outbox
 from iotistic.agent.sync.current_state import CurrentState
 from iotistic.agent.sync.poller import Offer, Poller
 from iotistic.agent.sync.reporter import Reporter
+from iotistic.agent.sync.rounds import Rounds
 from iotistic.agent.sync.status import ChannelStatus, SyncOutcome, SyncStatus
+from iotistic.agent.sync.turns import CourierPace
 from iotistic.model.errors import InvalidField, IotisticError, Refused
 from iotistic.model.words import ConnectionState, LogComponent
 
@@ -38,7 +42,8 @@ class HeldTarget(Protocol):
 
 
 class CloudSync:
-    """Polls for the target and reports the current state, for the link that is in force.
+    """Polls for the target, reports the current state and hands over records, for the link that is
+    in force.
 
     `link()` is asked again after `link_changed()`; None: there is no cloud now. `connect(link)`
     opens the way to it. `offer` takes a target.
@@ -53,7 +58,9 @@ class CloudSync:
         offer: Offer,
         snapshot: Callable[[], Snapshot],
         current: CurrentState,
+        outbox: Outbox,
         intervals: Callable[[], SyncIntervals],
+        pace: Callable[[], CourierPace] = CourierPace,
         clock: Clock,
         rng: Random,
         log: AgentLogger,
@@ -64,7 +71,9 @@ class CloudSync:
         self._offer = offer
         self._snapshot = snapshot
         self._current = current
+        self._outbox = outbox
         self._intervals = intervals
+        self._pace = pace
         self._clock = clock
         self._rng = rng
         self._log = log.bind(component=LogComponent.CLOUD_SYNC)
@@ -104,6 +113,12 @@ class CloudSync:
         if self._session is not None:
             self._session.poller.rounds.ring()
             self._session.reporter.rounds.ring()
+            self._session.courier.rounds.ring()
+
+    def error_logged(self) -> None:
+        """An error is among the log lines that wait: they go soon."""
+        if self._session is not None:
+            self._session.courier.error_logged()
 
     def poll_hint(self) -> None:
         """The cloud says that it has another target: poll soon, with jitter."""
@@ -111,7 +126,8 @@ class CloudSync:
             self._session.poller.hint()
 
     async def sync_now(self) -> SyncOutcome:
-        """Poll and report because a person asks; at most every 5 s, later ones wait.
+        """Poll, report and hand over what waits because a person asks; at most every 5 s, later
+        ones wait. Returns without waiting for the records.
 
         Raises Refused (`not-provisioned`) without a cloud, and what came of it when the cloud
         does not answer. Has no deadline of its own.
@@ -131,6 +147,7 @@ class CloudSync:
         await polled
         reported = session.reporter.channel.expect()
         session.reporter.ask()
+        session.courier.ask()
         await reported
         target = self._snapshot().target
         return SyncOutcome(
@@ -177,6 +194,7 @@ class CloudSync:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(session.poller.run(), name="cloud-poll")
                     group.create_task(session.reporter.run(), name="cloud-report")
+                    group.create_task(session.courier.run(), name="cloud-records")
             finally:
                 self._opened.clear()
                 self._session = None
@@ -194,18 +212,29 @@ class CloudSync:
             rng=self._rng,
             log=self._log,
         )
+        courier = Courier(
+            http=http,
+            link=link,
+            uuid=uuid,
+            outbox=self._outbox,
+            pace=self._pace,
+            clock=self._clock,
+            rng=self._rng,
+            log=self._log,
+        )
         reporter = Reporter(
             http=http,
             link=link,
             uuid=uuid,
             current=self._current,
             on_target_version=self._cloud_has,
+            on_sent=courier.reported,
             intervals=self._intervals,
             clock=self._clock,
             rng=self._rng,
             log=self._log,
         )
-        return _Session(http, poller, reporter)
+        return _Session(http, poller, reporter, courier)
 
     def _cloud_has(self, version: int) -> None:
         known = self._snapshot()
@@ -221,6 +250,7 @@ class _Session:
     http: CloudHttp
     poller: Poller
     reporter: Reporter
+    courier: Courier
 
     @property
     def latency_ms(self) -> float | None:
@@ -228,13 +258,17 @@ class _Session:
         took_s = self.http.round_trip_s
         return None if took_s is None else round(took_s * 1000, 1)
 
+    def channels(self) -> tuple[tuple[Channel, Rounds], ...]:
+        """The channels of which anything is known, and their loops."""
+        always = (self.poller, self.reporter)
+        all_of_them = (*always, self.courier) if self.courier.was_tried else always
+        return tuple((one.channel, one.rounds) for one in all_of_them)
+
     def status(self) -> SyncStatus:
-        """Both channels, the worst shown."""
-        told = (
-            _told(self.poller.channel, self.poller.rounds.next_in_s()),
-            _told(self.reporter.channel, self.reporter.rounds.next_in_s()),
-        )
-        healths = [self.poller.channel.health, self.reporter.channel.health]
+        """All channels, the worst shown."""
+        channels = self.channels()
+        told = tuple(_told(channel, rounds.next_in_s()) for channel, rounds in channels)
+        healths = [channel.health for channel, _ in channels]
         contacts = [h.last_success_ms for h in healths if h.last_success_ms is not None]
         state = cadence.worst(channel.state for channel in told)
         return SyncStatus(
@@ -246,6 +280,7 @@ class _Session:
             sent_bytes=dict(self.http.traffic.sent),
             received_bytes=dict(self.http.traffic.received),
             latency_ms=self.latency_ms,
+            records_refused=self.courier.is_refused,
         )
 
 
@@ -257,5 +292,5 @@ def _told(channel: Channel, next_in_s: float) -> ChannelStatus:
         failures=health.failures,
         last_success_ms=health.last_success_ms,
         error=health.error,
-        next_in_s=next_in_s,
+        next_in_s=next_in_s if math.isfinite(next_in_s) else None,
     )

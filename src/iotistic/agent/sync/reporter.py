@@ -83,6 +83,7 @@ class Reporter:
         uuid: str,
         current: CurrentState,
         on_target_version: Callable[[int], None],
+        on_sent: Callable[[], None],
         intervals: Callable[[], SyncIntervals],
         clock: Clock,
         rng: Random,
@@ -95,6 +96,7 @@ class Reporter:
         self._uuid = uuid
         self._current = current
         self._on_target_version = on_target_version
+        self._on_sent = on_sent
         self._intervals = intervals
         self._clock = clock
         self._rng = rng
@@ -175,6 +177,7 @@ class Reporter:
             self._whole_due_s = self._clock.now_s() + cadence.WHOLE_EVERY_S
         self._sent(retry_at_s=None)
         self.channel.succeeded()
+        self._on_sent()
         self._heed(reply)
 
     def _not_accepted(self, error: IotisticError, outgoing: Outgoing) -> None:

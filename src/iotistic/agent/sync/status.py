@@ -11,14 +11,18 @@ from iotistic.model.words import ConnectionState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelStatus:
-    """One channel, `poll` or `report`. `error` is of the last failure, None after a success."""
+    """One channel: `poll`, `report` or, once anything was sent, `records`.
+
+    `error` is of the last failure, None after a success. `next_in_s`: None when nothing is to be
+    done.
+    """
 
     name: str
     state: ConnectionState
     failures: int
     last_success_ms: int | None
     error: IotisticError | None
-    next_in_s: float
+    next_in_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +30,8 @@ class SyncStatus:
     """The whole link: the worst of its channels. Times are wall-clock labels.
 
     Bytes are counted by purpose (`poll`, `report`), HTTP alone. `latency_ms`: how long the cloud
-    took to begin its last answer.
+    took to begin its last answer. `records_refused`: this cloud takes no records, or no log lines;
+    they are kept, and it is asked again once an hour.
     """
 
     state: ConnectionState
@@ -37,6 +42,7 @@ class SyncStatus:
     sent_bytes: Mapping[str, int] = field(default_factory=dict)
     received_bytes: Mapping[str, int] = field(default_factory=dict)
     latency_ms: float | None = None
+    records_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
