@@ -22,6 +22,7 @@ from typing import Any
 
 from iotistic.agent.setting_list import ALIASES, BY_NAME, Setting
 from iotistic.model.errors import MASK, Conflict, InvalidField, IotisticError, NotFound
+from iotistic.model.secret import Secret
 
 
 class InvalidSettings(IotisticError):
@@ -72,6 +73,16 @@ class Settings:
         """The parsed value in force, None when there is none."""
         text, _ = self._text(name)
         return None if text is None else BY_NAME[name].parse(text, name)
+
+    def secrets(self) -> list[Secret]:
+        """Every secret value that is set anywhere, for those who mask them."""
+        places = (self._environment, self._local, self._cloud)
+        return [
+            Secret(text)
+            for place in places
+            for name, text in place.items()
+            if BY_NAME[name].secret
+        ]
 
     def rows(self) -> list[SettingRow]:
         """Every setting with its value and where that comes from, by name."""

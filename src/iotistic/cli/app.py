@@ -34,6 +34,11 @@ _LATE = {
     "compose": Late(f"{_AT}.compose:compose", "Compose files: bring one along, take one away."),
     "config": Late(f"{_AT}.config:config", "Settings of the agent, and where each comes from."),
     "identity": Late(f"{_AT}.identity:identity", "Who this device is."),
+    "support-bundle": Late(
+        f"{_AT}.support_bundle:support_bundle",
+        "Write what others need to help into one file, without secrets.",
+    ),
+    "bundle": Late(f"{_AT}.support_bundle:support_bundle", "", alias_of="support-bundle"),
     "db": Late(f"{_AT}.database:database", "Back up and restore the agent's database."),
     "fleet": Late(f"{_AT}.fleet:fleet", "The fleet: the cloud's side, for operators."),
     "completion": Late(f"{_AT}.help:completion", "Print a script that completes commands."),

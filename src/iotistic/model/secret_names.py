@@ -9,6 +9,8 @@ _SECRET_WORDS = frozenset(
     [
         "password",
         "passwd",
+        "pass",
+        "pwd",
         "passphrase",
         "secret",
         "secrets",

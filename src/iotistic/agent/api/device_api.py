@@ -61,16 +61,22 @@ class DeviceAPI:
         self._log = rooms.log.bind(component=LogComponent.DEVICE_API)
         self._streams = Streams(sign_of_life_s=sign_of_life_s)
         self._limit = RequestLimit()
-        routes = (
+        device, config, plan = (
             DeviceRoutes(rooms, self._streams),
-            ProvisioningRoutes(rooms),
             ConfigRoutes(rooms),
+            PlanRoutes(rooms),
+        )
+        pages = {"status.json": device.status, "config.json": config.show, "plan.json": plan.plan}
+        routes = (
+            device,
+            ProvisioningRoutes(rooms),
+            config,
             ServiceRoutes(rooms, self._streams),
             StateRoutes(rooms),
-            PlanRoutes(rooms),
+            plan,
             LockRoutes(rooms),
             DatabaseRoutes(rooms),
-            DiagnosticsRoutes(rooms),
+            DiagnosticsRoutes(rooms, pages),
         )
         self._routes = [route for group in routes for route in group.routes()]
 

@@ -20,6 +20,7 @@ from iotistic.engines.protocol import ContainerLogLine, EngineInfo, Space
 from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Resources
 from iotistic.model.records import RecordClass
+from iotistic.model.secret import Secret
 from iotistic.planner.foresight import Foreseen
 from iotistic.planner.step import Plan
 from iotistic.planner.wanted import Wanted
@@ -328,6 +329,10 @@ class Provisioning(Protocol):
 
 class Settings(Protocol):
     """The settings in force, and where each value comes from."""
+
+    def secrets(self) -> list[Secret]:
+        """Every secret value that is set."""
+        ...
 
     def rows(self) -> list[SettingRow]:
         """All settings, sorted by name."""

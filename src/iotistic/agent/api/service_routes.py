@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from enum import StrEnum
 from typing import Any
@@ -30,8 +30,11 @@ from iotistic.agent.api.rows import (
 )
 from iotistic.agent.api.streams import Streams
 from iotistic.agent.api.views import app_json, service_json
+from iotistic.agent.logs.redaction import Redactor
+from iotistic.agent.reconciler.aim import secrets_of
 from iotistic.model.errors import InvalidField, NotFound
 from iotistic.model.reader import Fields, check_integer
+from iotistic.model.secret import Secret
 
 WAIT_MS_DEFAULT = 10_000
 WAIT_MS_MAX = 60_000
@@ -111,6 +114,8 @@ class ServiceRoutes:
     async def _output(
         self, row: ServiceRow, container_id: str, tail: int, follow: bool, since_ms: int | None
     ) -> AsyncGenerator[Mapping[str, Any], None]:
+        redactor = Redactor()
+        redactor.learn(*self._secrets_of(row.app_id))
         lines = self._rooms.engine.logs(
             container_id,
             tail=tail,
@@ -121,7 +126,7 @@ class ServiceRoutes:
             async for line in lines:
                 yield {
                     "timestamp": line.time_ns // 1_000_000,
-                    "message": line.text,
+                    "message": redactor.text(line.text, length_max=len(line.text) + 64),
                     # Where a service writes says little: much of stderr is no complaint.
                     "level": "info",
                     "serviceId": row.service_id,
@@ -129,6 +134,12 @@ class ServiceRoutes:
                     "containerId": container_id,
                     "isStdErr": line.stderr,
                 }
+
+    def _secrets_of(self, app_id: int) -> Iterator[Secret]:
+        wanted = self._rooms.reconciler.wanted
+        for app in (*wanted.apps, *wanted.good.values()):
+            if app.app_id == app_id:
+                yield from secrets_of(app)
 
     async def act_on_app(self, request: web.Request) -> web.Response:
         """Start, stop, restart or purge an app, or one service of it."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from iotistic.agent.logs.record import LogLevel
+from iotistic.model.secret import Secret
 from iotistic.model.words import LogComponent
 
 
@@ -16,6 +17,10 @@ class LogTarget(Protocol):
         self, level: LogLevel, component: str, message: str, fields: Mapping[str, object]
     ) -> None:
         """Take one record."""
+        ...
+
+    def learn(self, *secrets: Secret) -> None:
+        """Mask these texts from now on."""
         ...
 
 
@@ -47,6 +52,10 @@ class AgentLogger:
             component=component or self._component,
             fields={**self._fields, **fields},
         )
+
+    def learn(self, *secrets: Secret) -> None:
+        """Mask these texts from now on, whoever says them."""
+        self._target.learn(*secrets)
 
     def debug(self, message: str, /, **fields: object) -> None:
         """What only somebody who looks for a fault wants to read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,8 @@ from iotistic.agent.reconciler.intake import Taken
 from iotistic.agent.store import Store
 from iotistic.model.earlier import read_stored
 from iotistic.model.errors import InvalidField, Unavailable
+from iotistic.model.secret import Secret
+from iotistic.model.secret_names import is_secret_name
 from iotistic.model.target import TargetState
 from iotistic.planner.making import Site
 from iotistic.planner.policy import Policy
@@ -43,6 +45,8 @@ class Aim:
     async def adopt(self, taken: Taken) -> None:
         """Aim at another target."""
         worked_out = await asyncio.to_thread(self.work_out, taken.target)
+        # Before anything is done with it: an error of an engine may quote what it was given.
+        self._log.learn(*(secret for app in worked_out.apps for secret in secrets_of(app)))
         async with self.steady:
             self.wanted = replace(worked_out, good=self.wanted.good)
             self.target_hash = taken.state_hash
@@ -90,6 +94,7 @@ class Aim:
                 document = documents.get(release.app_id)
                 found = await asyncio.to_thread(self._read, release.app_id, document)
                 if found is not None:
+                    self._log.learn(*secrets_of(found))
                     good[release.app_id] = found
         self.wanted = replace(self.wanted, good=good)
 
@@ -126,3 +131,15 @@ class Aim:
             self._log.warning("good release cannot be read", app_id=app_id, error=str(error))
             return None
         return work_out_app(target.apps[0], site, self._policy)
+
+
+def secrets_of(app: WantedApp) -> Iterator[Secret]:
+    """What of an app is secret beyond doubt: its secrets, and variables that are called so.
+
+    Other variables are plain words more often than not, and would blot out those in the log.
+    """
+    for service in app.services:
+        request = service.request
+        yield from (value for _, value in request.secret_environment)
+        yield from (f.content for f in request.folders if f.content is not None)
+        yield from (v for name, v in request.spec.environment if is_secret_name(name))
