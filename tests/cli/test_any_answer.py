@@ -19,6 +19,7 @@ from tests.cli import answers
 from tests.cli.scripted_server import Answer, Asked, Script, tcp_server, unix_server
 from tests.cli.test_compose import APP
 from tests.cli.test_fleet_devices_keys import KEY, REPORT, device
+from tests.cli.test_fleet_records import EVENT, FIGURE, GAPS, LOG_LINE
 from tests.cli.test_fleet_target import saved
 from tests.cli.test_reset_identity_config import ENDPOINTS, PREVIEW, identity, sent, setting
 
@@ -52,6 +53,10 @@ COMMANDS: dict[str, Any] = {
     "fleet devices show pump-3": {**device(), "devices": [device()], **REPORT},
     f"fleet devices show {answers.UUID}": {**device(), **REPORT},
     f"fleet devices report {answers.UUID}": REPORT,
+    f"fleet logs {answers.UUID}": {"logs": [LOG_LINE], "services": []},
+    f"fleet metrics {answers.UUID}": {"series": {"cpu": [FIGURE]}, "truncated": True},
+    f"fleet events {answers.UUID}": {"events": [EVENT]},
+    f"fleet gaps {answers.UUID}": GAPS,
     "fleet keys list": {"keys": [KEY]},
     "fleet keys create": {**KEY, "key": "k", "command": "c"},
     f"fleet target get {answers.UUID}": saved(),

@@ -148,7 +148,7 @@ def test_a_column_too_narrow_to_read_is_cut(agent: Script) -> None:
 
 
 def test_a_command_that_is_mistyped_is_guessed(agent: Script) -> None:
-    _, said = on_terminal(["fleet", "devics"], 80)
+    _, said = on_terminal(["fleet", "devicess"], 80)
 
     assert "Did you mean 'devices'?" in said
 

@@ -135,6 +135,11 @@ def _show(session: Session, found: dict[str, Any]) -> None:
         ("last seen", ago(parse_iso(found["lastSeenAt"]), session.now_ms)),
         ("registered", short_iso(found["registeredAt"])),
     ]
+    # An older cloud tells nothing of records.
+    if missing := {of: one["missing"] for of, one in (found.get("records") or {}).items()}:
+        count = sum(missing.values())
+        text = f"{count} ({', '.join(of for of in missing if missing[of])})" if count else "none"
+        pairs.append(("records missing", Cell(text, Style.CAUTION if count else Style.PLAIN)))
     if found["reprovisionUntil"]:
         pairs.append(("may register anew until", short_iso(found["reprovisionUntil"])))
     session.out.pairs(pairs)

@@ -178,7 +178,9 @@ class Intake:
         for item in fresh:
             rows.setdefault(TABLES[item.record_class], []).append(item.row(device_id, now))
         for table, values in rows.items():
-            await connection.execute(insert(table), values)
+            # In pieces: what is made of the values is made on the loop.
+            for start in range(0, len(values), BATCH_RECORDS_MAX):
+                await connection.execute(insert(table), values[start : start + BATCH_RECORDS_MAX])
 
     async def _note(
         self, connection: AsyncConnection, device_id: int, epochs: Sequence[_Epoch], now: int
