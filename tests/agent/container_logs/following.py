@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from iotistic.agent.container_logs import ContainerLogs, ContainerLogSettings, LogRate
+from iotistic.agent.container_logs.follower import Engine
 from iotistic.agent.logs import LogBook, LogLevel
 from iotistic.agent.outbox import Outbox, default_quotas
 from iotistic.engines.simulated import MemoryShelf, SimulatedEngine, SimulatedImage
@@ -28,12 +29,14 @@ RATE = LogRate(lines_s=100, burst=1000, bytes_s=10**6)
 class Following:
     """One run of the room on a device that outlives it."""
 
-    def __init__(self, device: Device, outbox: Outbox, book: LogBook) -> None:
+    def __init__(
+        self, device: Device, outbox: Outbox, book: LogBook, through: Engine | None
+    ) -> None:
         self.device = device
         self.outbox = outbox
         self.book = book
         self.room = ContainerLogs(
-            engine=device.engine,
+            engine=through or device.engine,
             outbox=outbox,
             containers=lambda: device.listing,
             hidden_in=lambda _: device.secrets,
@@ -62,6 +65,15 @@ class Following:
     async def messages(self) -> list[str]:
         return [line["message"] for line in await self.stored()]
 
+    async def until_stored_like(self, part: str) -> list[str]:
+        """Wait until a line with these words is stored; all messages then."""
+        async with asyncio.timeout(20):
+            found = await self.messages()
+            while not any(part in message for message in found):
+                await self.device.clock.sleep(0.5)
+                found = await self.messages()
+        return found
+
     async def until_stored(self, last: str) -> list[str]:
         """Wait until a line is stored; all messages then."""
         async with asyncio.timeout(20):
@@ -73,10 +85,10 @@ class Following:
 class Device:
     """What stays: the engine, and the folder of the outbox."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: FastClock | None = None) -> None:
         self.folder = folder
         self.uuid = str(uuid4())
-        self.clock = FastClock()
+        self.clock = clock or FastClock()
         self.engine = SimulatedEngine(self.uuid, self.clock, shelf=MemoryShelf())
         self.listing: Sequence[Container] | None = None
         self.secrets: Iterable[Secret] = ()
@@ -100,7 +112,7 @@ class Device:
             await self.engine.outside.say(container_id, line)
 
     @asynccontextmanager
-    async def following(self) -> AsyncIterator[Following]:
+    async def following(self, through: Engine | None = None) -> AsyncIterator[Following]:
         """The room runs; leaving the block kills it."""
         book = LogBook(self.clock)
         async with Outbox.open(
@@ -110,7 +122,7 @@ class Device:
             quotas=default_quotas(64),
             clock_synced=lambda: True,
         ) as outbox:
-            found = Following(self, outbox, book)
+            found = Following(self, outbox, book, through)
             await found.look()
             task = asyncio.create_task(found.room.run())
             try:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from iotistic.agent.container_logs import LogRate
+from iotistic.agent.container_logs.follower import LINES_AT_ONCE
 from iotistic.agent.logs import LogLevel
+from iotistic.engines.protocol import ContainerLogLine
+from iotistic.engines.simulated import SimulatedEngine
 from iotistic.model.secret import Secret
 from iotistic.model.service import Logging, RestartName, RestartPolicy
 from tests.agent.container_logs.following import ONESHOT, Device
+from tests.agent.fast_clock import FastClock
 
 
 @pytest.fixture
@@ -165,6 +172,61 @@ async def test_a_flood_is_let_through_in_part_and_the_rest_is_told_as_a_number(
     assert following.room.counts()["dropped"] == 400 - let_through
 
 
+async def test_a_flood_that_is_followed_by_silence_is_told_as_well(device: Device) -> None:
+    device.settings = replace(device.settings, rate=LogRate(lines_s=1, burst=5, bytes_s=10_000))
+    async with device.following() as following:
+        container_id = await device.add()
+        await following.look()
+        await device.say(container_id, *numbers(100))
+        messages = await following.until_stored_like("lines dropped")
+        told = (await following.stored())[-1]
+
+    let_through = len([message for message in messages if message.startswith("line ")])
+    assert told["context"] == {"dropped": 100 - let_through, "reason": "rate"}
+
+
+async def test_a_service_that_never_stops_talking_holds_nobody_up(device: Device) -> None:
+    """Lines come faster than they can be read, and reading them never waits."""
+    talking = Talking(device.engine)
+    async with device.following(talking) as following:
+        await device.add()
+        turns: list[float] = []
+        async with asyncio.timeout(20):
+            await following.look()
+            while talking.lines < 20_000:
+                before_s = time.thread_time()
+                await asyncio.sleep(0)
+                turns.append(time.thread_time() - before_s)
+        (one, _) = next(iter(following.room._followers.values()))
+        held = len(one._items)
+
+    assert held <= 2 * LINES_AT_ONCE
+    assert sorted(turns)[len(turns) * 99 // 100] < 0.05
+    assert following.room.counts()["dropped"] > 10_000
+
+
+class Talking:
+    """An engine with a container that talks without end, all within one second of its time."""
+
+    def __init__(self, engine: SimulatedEngine) -> None:
+        self._engine = engine
+        self.lines = 0
+
+    async def started_at(self, container_id: str) -> str | None:
+        return await self._engine.started_at(container_id)
+
+    async def logs(
+        self, container_id: str, *, tail: int | None, follow: bool, since_s: float | None = None
+    ) -> AsyncGenerator[ContainerLogLine, None]:
+        assert follow
+        assert tail is None
+        began_ns = int(since_s or 10**9) * 10**9
+        while True:
+            self.lines += 1
+            text = f"{container_id[:6]} again and again"
+            yield ContainerLogLine(text=text, stderr=False, time_ns=began_ns + self.lines)
+
+
 async def test_lines_dropped_before_a_kill_are_still_told(device: Device) -> None:
     device.settings = replace(device.settings, rate=LogRate(lines_s=1, burst=5, bytes_s=10_000))
     async with device.following() as following:
@@ -208,7 +270,8 @@ async def test_what_was_said_before_it_was_switched_on_stays_on_the_device(
         assert await following.until_stored("in public") == ["now", "in public"]
 
 
-async def test_output_that_the_engine_does_not_keep_is_said_once(device: Device) -> None:
+async def test_output_that_the_engine_does_not_keep_is_said_once(tmp_path: Path) -> None:
+    device = Device(tmp_path, FastClock(speed=500))
     async with device.following() as following:
         await device.add(logging=Logging(driver="none"))
         await following.look()
@@ -224,7 +287,8 @@ async def test_output_that_the_engine_does_not_keep_is_said_once(device: Device)
     assert device.engine.calls["logs"] == asked
 
 
-async def test_an_ended_container_is_asked_for_ever_more_rarely(device: Device) -> None:
+async def test_an_ended_container_is_asked_for_ever_more_rarely(tmp_path: Path) -> None:
+    device = Device(tmp_path, FastClock(speed=500))
     async with device.following() as following:
         await device.add(image=ONESHOT, restart=ONCE)
         await device.clock.sleep(1.0)

@@ -175,7 +175,7 @@ class ContainerLogs:
             await self._clock.sleep(STORE_EVERY_S)
             self._unstored.clear()
             followers = [one for one, _ in self._followers.values()]
-            await asyncio.gather(*(one.store() for one in followers if one.is_unstored))
+            await asyncio.gather(*(one.store() for one in followers if one.has_work))
             if any(one.in_flood for one in followers):
                 self._unstored.set()
 

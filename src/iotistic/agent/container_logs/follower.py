@@ -24,8 +24,9 @@ from iotistic.model.words import ContainerState
 LINES_AT_ONCE = 200
 BYTES_AT_ONCE = 256 * 1024
 SLICE_LINES = 100
-"""After so many lines the loop's other tasks have their turn."""
-FLOOD_PAUSE_S = 0.02
+SLICE_LINE_LENGTH = 512
+"""After so many lines of that length the loop's other tasks have their turn."""
+FLOOD_PAUSE_S = 0.01
 """How long nothing is read after a slice of which nothing was let through: so a service that says
 more than it may costs a share of one core, however much it says."""
 STORE_AGAIN_S = 5.0
@@ -129,6 +130,8 @@ class Follower:
         self._slice = 0
         self._passed_in_slice = 0
         self._clock_checked = place.nth == 0
+        if place.dropped:
+            site.touched()  # there is something to tell, even if nothing more comes
 
     @property
     def app_id(self) -> int:
@@ -136,9 +139,9 @@ class Follower:
         return self._container.app_id
 
     @property
-    def is_unstored(self) -> bool:
-        """Whether something was read that is not on the disk."""
-        return self._place != self._stored or bool(self._items)
+    def has_work(self) -> bool:
+        """Whether something was read that is not on the disk, or not told of."""
+        return self._place != self._stored or bool(self._items) or self.in_flood
 
     @property
     def in_flood(self) -> bool:
@@ -195,7 +198,7 @@ class Follower:
             now_s = self._site.clock.now_s()
             if self._place.dropped and self._flood.is_quiet(now_s):
                 self._tell_dropped()
-            if not self.is_unstored:
+            if self._place == self._stored and not self._items:
                 return
             items, self._items, self._bytes = self._items, [], 0
             place = self._place
@@ -218,7 +221,7 @@ class Follower:
                         raise _PlaceMoved
                 else:
                     await self._take(line)
-                await self._breathe()
+                await self._breathe(line)
         if self._place.dropped:
             self._tell_dropped()
         await self.store()
@@ -241,7 +244,7 @@ class Follower:
             async for line in output:
                 if search.found(line):
                     return search.passed
-                await self._breathe()
+                await self._breathe(line)
         return 0
 
     async def _check_clock(self) -> None:
@@ -298,8 +301,8 @@ class Follower:
     def _add(self, line: Mapping[str, Any]) -> None:
         self._items.append((line["timestamp"], line))
 
-    async def _breathe(self) -> None:
-        self._slice += 1
+    async def _breathe(self, line: ContainerLogLine) -> None:
+        self._slice += 1 + len(line.text) // SLICE_LINE_LENGTH
         if self._slice < SLICE_LINES:
             return
         flooded = self._passed_in_slice == 0 and self._place.dropped > 0
