@@ -147,6 +147,16 @@ class Agent(Program):
         wait_for("the Device API", ping, timeout_s)
         return self
 
+    def failures(self) -> list[str]:
+        """What failed among the agent's own services in all its lives, as its log has it.
+
+        The supervisor starts such a service anew, so it is easily overlooked.
+        """
+        if not self.log.exists():
+            return []
+        lines = self.log.read_text("utf-8", "replace").splitlines()
+        return [line[:2000] for line in lines if '"message":"service failed"' in line]
+
     def until_settled(self, version: int | None = None, timeout_s: float = 60.0) -> None:
         """Wait until the target held (of `version`, if given) has been reached."""
 

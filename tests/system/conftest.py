@@ -40,6 +40,8 @@ class Site:
         self.cloud = cloud
         self.proxy = proxy
         self.uuid = ""
+        self.may_fail = False
+        """The test breaks something so that a service of the agent has to be started anew."""
         self._others = self.devices()
 
     def devices(self) -> set[str]:
@@ -104,6 +106,7 @@ def _site(tmp_path: Path, outside: Outside, cloud: Cloud, proxy: LyingProxy) -> 
     site = Site(agent, outside, cloud, proxy)
     try:
         yield site
+        assert agent.failures() == [] or site.may_fail
     finally:
         proxy.lie, proxy.lose = None, 0
         agent.kill()

@@ -322,6 +322,7 @@ def home_at(
         try:
             site.join()
             yield Home(site, Docker(docker_host), Path(runtime_dir))
+            assert agent.failures() == []
         finally:
             proxy.lie, proxy.lose = None, 0
             agent.kill()
