@@ -81,11 +81,12 @@ def storage_of(settings: Settings, clock: Clock, log: AgentLogger) -> Storage:
 
 
 def spools_of(outbox: Outbox) -> Sequence[Spool]:
-    """What may be dropped for want of room, the least urgent first."""
-    return [
-        partial(outbox.clear, record_class, DropReason.DISK_FULL)
-        for record_class in reversed(RecordClass)
-    ]
+    """What may be dropped for want of room, the least urgent first.
+
+    Dropping one class takes a little room itself; dropping all of them does not.
+    """
+    classes: list[RecordClass | None] = [*reversed(RecordClass), None]
+    return [partial(outbox.clear, kind, DropReason.DISK_FULL) for kind in classes]
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -17,14 +18,16 @@ from tests.agent.store.builders import (
     GOOD,
     LOCK,
     REJECTED,
+    STOP,
     app,
+    codes,
     database_in,
     opened,
     provisioned,
+    same_device,
     target,
 )
-
-SEEDS = 60
+from tests.agent.store.damaging import damage
 
 
 @pytest.fixture(scope="module")
@@ -59,45 +62,20 @@ async def fill(store: Store) -> None:
         await store.save_intent(Intent(kind=IntentKind.STOP, app_id=n, service_id=str(n)))
 
 
-def damage(rng: Random, folder: Path) -> str:
-    """One way or another to lose what a file held; says which."""
-    victim = folder / rng.choice(["device.sqlite", "device.sqlite", "device.sqlite-wal"])
-    content = bytearray(victim.read_bytes())
-    at = rng.randrange(len(content))
-    length = rng.choice([1, 16, 512, 4096])
-    kind = rng.choice(["cut", "zeros", "noise", "bit", "page"])
-    match kind:
-        case "cut":
-            del content[at:]
-        case "zeros":
-            content[at : at + length] = bytes(len(content[at : at + length]))
-        case "noise":
-            content[at : at + length] = rng.randbytes(len(content[at : at + length]))
-        case "bit":
-            content[at] ^= 1 << rng.randrange(8)
-        case _:
-            at, other = (4096 * rng.randrange(len(content) // 4096) for _ in range(2))
-            content[at : at + 4096] = content[other : other + 4096]
-    victim.write_bytes(content)
-    return f"{kind} of {victim.name} at {at}, {length}"
+QUICK = 25
+IN_ALL = 500
+STRIDE = 25
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
-async def test_a_damaged_database_never_costs_the_identity_or_a_wrong_target(
-    tmp_path: Path, killed: tuple[Path, Identity], seed: int
-) -> None:
-    folder, identity = killed
-    shutil.copytree(folder, database_in(tmp_path).parent)
-    what = damage(Random(seed), database_in(tmp_path).parent)
-
+async def comes_back(folder: Path, identity: Identity, what: str) -> list[str]:
+    """Open it twice and more: the same device, with its target; the findings."""
+    found: list[str] = []
     for _ in range(2):
-        async with opened(tmp_path) as store:
-            found = await store.target()
-            assert replace(store.identity, creation_id="") == replace(identity, creation_id=""), (
-                what
-            )
-            assert found is not None, what
-            assert (found.apps, found.config) == (target().apps, target().config), what
+        async with opened(folder) as store:
+            held = await store.target()
+            assert same_device(store.identity, identity), what
+            assert held is not None, what
+            assert (held.apps, held.config) == (target().apps, target().config), what
             await store.attempts()
             await store.intents()
             await store.settings()
@@ -105,5 +83,73 @@ async def test_a_damaged_database_never_costs_the_identity_or_a_wrong_target(
             assert await store.releases.good_documents() in ({}, {1001: app()}), what
             await store.locks.all()
             await store.change_settings({"after": "1"})
-    async with opened(tmp_path) as store:
+            found += [code for code in codes(store) if code not in found]
+    async with opened(folder) as store:
         assert (await store.settings())["after"] == "1", what
+        assert codes(store) == [], what
+    return found
+
+
+async def survives_before_a_start(killed: Path, identity: Identity, folder: Path, seed: int) -> str:
+    shutil.copytree(killed, database_in(folder).parent)
+    what = damage(Random(seed), database_in(folder).parent)
+    found = await comes_back(folder, identity, f"seed {seed}: {what}")
+    return ", ".join(found) or "as it was"
+
+
+async def survives_while_running(folder: Path, seed: int) -> str:
+    """What is known in memory is lost with no page."""
+    rng = Random(seed)
+    async with opened(folder) as store:
+        await fill(store)
+        await store.locks.all()
+        identity = store.identity
+        what = damage(rng, database_in(folder).parent)
+        if rng.random() < 0.5:  # nothing of it is in SQLite's own memory any more
+            await store._database.read(lambda db: db.execute("PRAGMA shrink_memory").fetchall())
+        if rng.random() < 0.5:
+            await store.check()
+        await store.look_after()
+        await store.save_intent(STOP)
+        await store.check()
+        assert STOP in await store.intents(), what
+        assert LOCK in await store.locks.all(), what
+        assert (await store.releases.all()).good == (GOOD,), what
+        assert await store.releases.good_documents() == {1001: app()}, what
+        assert (await store.settings())["NAME_7"] == "x" * 100, what
+        await store.change_settings({"NAME_7": "y"})
+        assert same_device(store.identity, identity), what
+        found = codes(store)
+    async with opened(folder) as store:
+        assert STOP in await store.intents(), what
+        assert LOCK in await store.locks.all(), what
+        assert (await store.settings())["NAME_7"] == "y", what
+        assert await store.releases.good_documents() == {1001: app()}, what
+    await comes_back(folder, identity, f"seed {seed}: {what}")
+    return ", ".join(sorted(set(found))) or "as it was"
+
+
+@pytest.mark.parametrize("seed", range(QUICK))
+async def test_a_damaged_database_never_costs_the_identity_or_a_wrong_target(
+    tmp_path: Path, killed: tuple[Path, Identity], seed: int
+) -> None:
+    await survives_before_a_start(*killed, tmp_path, seed)
+
+
+@pytest.mark.parametrize("seed", range(QUICK))
+async def test_damage_under_a_running_agent_costs_nothing_that_was_acknowledged(
+    tmp_path: Path, seed: int
+) -> None:
+    await survives_while_running(tmp_path, seed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, IN_ALL, STRIDE))
+async def test_many_seeds_of_damage(
+    tmp_path: Path, killed: tuple[Path, Identity], first: int
+) -> None:
+    before, running = Counter[str](), Counter[str]()
+    for seed in range(first, first + STRIDE):
+        before[await survives_before_a_start(*killed, tmp_path / f"b{seed}", seed)] += 1
+        running[await survives_while_running(tmp_path / f"r{seed}", seed)] += 1
+    print(f"before a start: {dict(before)}; while running: {dict(running)}")  # noqa: T201

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from iotistic.agent.host.files import OWNER_ONLY, sync_folder
@@ -89,7 +90,10 @@ class DiskGuard:
                 self._set(has_reserve=self._reserve_bytes == 0)
                 return True
             for spool in self.spools:
-                if dropped := await spool():
+                dropped = 0
+                with suppress(Unavailable):
+                    dropped = await spool()
+                if dropped:
                     self._log.warning("disk full: records are dropped", records=dropped)
                     return True
             return False

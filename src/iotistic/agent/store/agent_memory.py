@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from iotistic.agent.clock import Clock
 from iotistic.agent.store import (
@@ -107,6 +107,19 @@ def salvage(connection: sqlite3.Connection, clock: Clock, before: Salvage) -> Sa
         completed=part(container_table.read_completed, before.completed),
         born=part(container_table.read_born, before.born),
     )
+
+
+def is_behind(connection: sqlite3.Connection, known: Mapping[str, Any], clock: Clock) -> bool:
+    """Whether the file lacks something that was in it: pages of its log that are gone, say."""
+    found = salvage(connection, clock, Salvage())
+
+    def lasting(part: object) -> object:
+        if not isinstance(part, ReleaseRows):
+            return part
+        # What is being watched is carried over with less time left whenever a file is opened.
+        return part.releases.good, part.releases.rejected, part.documents
+
+    return any(lasting(getattr(found, name)) != lasting(part) for name, part in known.items())
 
 
 def put_back(connection: sqlite3.Connection, saved: Salvage, clock: Clock) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from iotistic.agent.store import device_table, mending
+from iotistic.agent.store import agent_memory, device_table, mending
 from iotistic.agent.store.database import Database, Fault
 from iotistic.agent.store.errors import DatabaseCorrupt
 from iotistic.agent.store.memory import Memory
@@ -105,25 +105,32 @@ class Tended(Memory):
         )
 
     async def _mend(self, fault: Fault) -> None:
+        error = fault.error
         if fault.lost:
-            finding = await self._worker.run(
-                lambda: mending.put_back(
-                    self._files,
-                    self._database.connection,
-                    self._identity,
-                    self._sealer,
-                    self._opener.held,
-                    lost=fault.lost,
-                    wall_ms=self._clock.wall_ms(),
-                )
-            )
-            self._found(finding)
-            await self._reopen(self.remembered())
-            return
-        before = len(self._findings)
-        await self._reopen(self.remembered(), force=fault.again)
-        if len(self._findings) == before and fault.error is not None:
-            self._found(Finding(code="database-reopened", message=fault.error.message))
+            try:
+                self._found(await self._worker.run(lambda: self._put_back(fault)))
+            except DatabaseCorrupt as damage:
+                error = damage
+        known, before = self.remembered(), self._findings
+        await self._reopen(known, force=fault.again)
+        connection = self._database.connection
+        if error is not None and await self._worker.run(
+            lambda: agent_memory.is_behind(connection, known, self._clock)
+        ):
+            await self._reopen(known, force=True)
+        if error is not None and self._findings == before:
+            self._found(Finding(code="database-reopened", message=error.message))
+
+    def _put_back(self, fault: Fault) -> Finding:
+        return mending.put_back(
+            self._files,
+            self._database.connection,
+            self._identity,
+            self._sealer,
+            self._opener.held,
+            lost=fault.lost,
+            wall_ms=self._clock.wall_ms(),
+        )
 
     async def _put(self, write: Callable[[], None]) -> None:
         """Write a file, with room made for it if need be."""
