@@ -23,6 +23,10 @@ _LATE = {
     "services": Late(f"{_AT}.services:services", "The services of the apps: one container each."),
     "logs": Late(f"{_AT}.agent:logs", "The agent's own log."),
     "sync": Late(f"{_AT}.agent:sync", "Ask the cloud now, and report to it."),
+    "outbox": Late(
+        f"{_AT}.outbox:outbox",
+        "What waits here for the cloud, by class, and what became of the rest.",
+    ),
     "restart": Late(f"{_AT}.agent:restart", "Restart the agent; services are not touched."),
     "safe-mode": Late(
         f"{_AT}.safe_mode:safe_mode",

@@ -19,6 +19,7 @@ from iotistic.agent.api.database_routes import DatabaseRoutes
 from iotistic.agent.api.device_routes import DeviceRoutes
 from iotistic.agent.api.diagnostics_routes import DiagnosticsRoutes
 from iotistic.agent.api.lock_routes import LockRoutes
+from iotistic.agent.api.outbox_routes import OutboxRoutes
 from iotistic.agent.api.plan_routes import PlanRoutes
 from iotistic.agent.api.provisioning_routes import ProvisioningRoutes
 from iotistic.agent.api.replies import telling_errors
@@ -76,6 +77,7 @@ class DeviceAPI:
             plan,
             LockRoutes(rooms),
             DatabaseRoutes(rooms),
+            OutboxRoutes(rooms),
             DiagnosticsRoutes(rooms, pages),
         )
         self._routes = [route for group in routes for route in group.routes()]

@@ -54,6 +54,11 @@ class StateFiles:
         return self.folder / "target-last-good.json"
 
     @property
+    def outbox(self) -> Path:
+        """What waits for the cloud; a database of its own, kept by the outbox's room."""
+        return self.folder / "outbox.sqlite"
+
+    @property
     def key(self) -> Path:
         """What the sealed values are sealed with."""
         return self.folder / "database.key"

@@ -82,6 +82,7 @@ def doomed(files: StateFiles, set_aside: Iterable[Path]) -> tuple[Path, ...]:
         files.database,
         files.fresh,
         *set_aside,
+        files.outbox,
         files.key,
     )
 
@@ -94,6 +95,9 @@ def wipe_files(files: StateFiles, journal: Journal) -> None:
     else:
         files.identity.unlink(missing_ok=True)
     for path in doomed(files, files.set_aside()):
+        path.unlink(missing_ok=True)
+    # Its log and what was set aside: whoever has the device next must not get them.
+    for path in files.folder.glob(f"{files.outbox.name}*"):
         path.unlink(missing_ok=True)
     sync_folder(files.folder)
 
