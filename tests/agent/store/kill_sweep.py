@@ -50,6 +50,8 @@ WATCHED = (
     "agent/store/database.py",
     "agent/store/store.py",
     "agent/store/building.py",
+    "agent/store/mending.py",
+    "agent/store/tended.py",
     "agent/store/agent_memory.py",
     "agent/store/release_table.py",
     "agent/store/release_rows.py",
@@ -305,6 +307,37 @@ async def has_old_or_newer_setting(folder: Path) -> None:
         assert await store.settings() in ({"LEVEL": "old"}, {"LEVEL": "newer"})
 
 
+async def deleted_at_work(folder: Path) -> None:
+    async with opened(folder) as store:
+        database_in(folder).unlink()
+        await store.change_settings({"LEVEL": "newer"})
+
+
+async def log_deleted_at_work(folder: Path) -> None:
+    async with opened(folder) as store:
+        await store.change_settings({"LEVEL": "new"})
+        database_in(folder).with_name("device.sqlite-wal").unlink()
+        await store.change_settings({"LEVEL": "newer"})
+
+
+async def damaged_at_work(folder: Path) -> None:
+    async with opened(folder) as store:
+        await store.settings()
+        with database_in(folder).open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * 20_000)
+        await store.check()
+        await store.change_settings({"LEVEL": "newer"})
+
+
+async def is_still_itself(folder: Path) -> None:
+    async with opened(folder) as store:
+        await check_itself(store, folder)
+    async with opened(folder) as store:
+        await check_itself(store, folder)
+        assert store.findings == ()
+
+
 SCENARIOS = {
     "first-start": Scenario(nothing, just_open, is_who_the_file_says),
     "deleted": Scenario(deleted, just_open, is_itself_and_asked_to_join_again),
@@ -319,6 +352,9 @@ SCENARIOS = {
     "wipe": Scenario(reset_begun, wipe, is_old_or_new),
     "wipe-but-identity": Scenario(reset_begun, wipe_but_identity, is_old_or_stripped),
     **kill_releases.SCENARIOS,
+    "deleted-at-work": Scenario(joined, deleted_at_work, is_still_itself),
+    "log-deleted-at-work": Scenario(joined, log_deleted_at_work, is_still_itself),
+    "damaged-at-work": Scenario(joined, damaged_at_work, is_still_itself),
     "restore": Scenario(saved_and_changed, restore, has_old_or_newer_setting),
 }
 

@@ -138,3 +138,71 @@ def test_a_step_that_fails_in_the_middle_leaves_the_step_before(
     assert list(db.iterdump()) == before
     assert version_of(db) == 1
     assert not db.in_transaction
+
+
+VERSIONS = range(1, NEWEST + 1)
+
+
+def statements(script: str) -> list[str]:
+    found, text = [], ""
+    for line in script.splitlines(keepends=True):
+        text += line
+        if sqlite3.complete_statement(text):
+            found.append(text)
+            text = ""
+    return found
+
+
+def at_each_statement(number: int, act: str) -> list[str]:
+    """The script of a migration, with `act` before each of its statements, one at a time."""
+    parts = statements(migrations._scripts()[number - 1])
+    return ["".join([*parts[:n], act, *parts[n:]]) for n in range(len(parts) + 1)]
+
+
+@pytest.mark.parametrize("number", VERSIONS)
+def test_a_migration_that_fails_at_whichever_statement_leaves_the_version_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    scripts = migrations._scripts()
+    for n, failing in enumerate(at_each_statement(number, "INSERT INTO nowhere VALUES (1);\n")):
+        db = connect(tmp_path / f"{n}.sqlite")
+        migrate(db, newest=number - 1)
+        before = list(db.iterdump())
+        with monkeypatch.context() as patched:
+            patched.setattr(migrations, "_scripts", lambda s=failing: [*scripts[: number - 1], s])
+            with pytest.raises(sqlite3.OperationalError):
+                migrate(db, newest=number)
+        assert list(db.iterdump()) == before
+        assert migrate(db) == number - 1
+        assert version_of(db) == NEWEST
+        db.close()
+
+
+@pytest.mark.parametrize("number", VERSIONS)
+def test_a_migration_killed_at_whichever_statement_is_done_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    whole = connect(tmp_path / "whole.sqlite")
+    migrate(whole)
+    scripts, wanted = migrations._scripts(), list(whole.iterdump())
+    whole.close()
+    for n, watched in enumerate(at_each_statement(number, "SELECT killed_now();\n")):
+        path = tmp_path / f"{n}.sqlite"
+        db = connect(path)
+        migrate(db, newest=number - 1)
+
+        def killed_now(path: Path = path) -> None:
+            """What would be on the disk if the process ended here."""
+            for name in (path.name, f"{path.name}-wal"):
+                found = path.with_name(name)
+                path.with_name(f"killed-{name}").write_bytes(found.read_bytes())
+
+        db.create_function("killed_now", 0, killed_now)
+        with monkeypatch.context() as patched:
+            patched.setattr(migrations, "_scripts", lambda s=watched: [*scripts[: number - 1], s])
+            migrate(db, newest=number)
+        db.close()
+        left = connect(path.with_name(f"killed-{path.name}"))
+        assert migrate(left) == number - 1
+        assert list(left.iterdump()) == wanted
+        left.close()
