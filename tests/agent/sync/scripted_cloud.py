@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
@@ -44,7 +45,9 @@ HANGS_UP = Answer(hangs_up=True)
 
 
 class ScriptedCloud:
-    """Serves `target` with an ETag and keeps `held`, the merged report; or what the script says."""
+    """Serves `target` with an ETag, keeps `held`, the merged report, and `stored`, each record
+    once; or what the script says.
+    """
 
     def __init__(self, url: str, now_s: Any) -> None:
         self.url = url
@@ -54,7 +57,12 @@ class ScriptedCloud:
         self.hint: int | None = None
         self.asked: list[Asked] = []
         self.down: Answer | None = None
-        self._script: dict[str, deque[Answer]] = {"GET": deque(), "PATCH": deque()}
+        self.ways = {"records", "logs"}
+        self.tells_watermarks = True
+        self.watermarks: dict[str, dict[str, int]] = {}
+        self.stored: list[dict[str, Any]] = []
+        self.poison = "poison"
+        self._script: dict[str, deque[Answer]] = {"GET": deque(), "PATCH": deque(), "POST": deque()}
         self._now_s = now_s
 
     def say(self, method: str, *answers: Answer) -> None:
@@ -75,7 +83,7 @@ class ScriptedCloud:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
-        body = json.loads(raw) if raw else None
+        body = _lines(raw) if request.method == "POST" else json.loads(raw) if raw else None
         self.asked.append(
             Asked(request.method, request.path_qs, dict(request.headers), body, self._now_s())
         )
@@ -97,12 +105,38 @@ class ScriptedCloud:
     def _usual(self, request: web.Request, body: Any) -> Answer:
         if request.method == "GET":
             return self._state(request.headers.get("If-None-Match"))
+        if request.method == "POST":
+            return self._store(request.path.rpartition("/")[2], body)
         try:
             self.held = merge(self.held, *open_body(body[UUID]))
         except NeedsResync as error:
             return Answer(409, {"error": "Conflict", "message": str(error), "code": error.code})
         told = {} if self.hint is None else {"targetVersion": self.hint}
         return Answer(200, {"status": "ok", **told})
+
+    def _store(self, way: str, lines: list[dict[str, Any]]) -> Answer:
+        if way not in self.ways:
+            return Answer(404, {"error": "Not Found"})
+        if any(self.poison in json.dumps(line) for line in lines):
+            return Answer(400, {"error": "Bad Request", "code": "invalid-field", "message": "no"})
+        rejected = []
+        for line in lines:
+            marks = self.watermarks.setdefault(line.get("class", "log"), {})
+            if line["seq"] <= marks.get(line["epoch"], 0):
+                continue
+            marks[line["epoch"]] = line["seq"]
+            if "unwanted" in line.get("data", {}):
+                named = {name: line[name] for name in ("class", "epoch", "seq")}
+                rejected.append({**named, "code": "unwanted", "message": "not this one"})
+            else:
+                self.stored.append(line)
+        if not self.tells_watermarks:
+            return Answer(202, {"accepted": len(lines)})
+        return Answer(200, {"watermarks": self.watermarks, "rejected": rejected})
+
+    def batches(self) -> list[list[Any]]:
+        """All batches of records so far."""
+        return [asked.body for asked in self.asked if asked.method == "POST"]
 
     def _state(self, known: str | None) -> Answer:
         if not self.etags:
@@ -111,6 +145,12 @@ class ScriptedCloud:
         if same_etag(known, etag):
             return Answer(304)
         return Answer(200, {UUID: self.target}, {"ETag": etag})
+
+
+def _lines(raw: bytes) -> list[dict[str, Any]]:
+    # aiohttp inflates what is said to be gzip by its encoding, not by its type.
+    plain = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    return [json.loads(line) for line in plain.split(b"\n")]
 
 
 @asynccontextmanager

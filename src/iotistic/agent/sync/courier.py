@@ -22,7 +22,7 @@ from iotistic.agent.sync.rounds import Rounds
 from iotistic.agent.sync.turns import ERROR_WITHIN_S, CourierPace, Search, Turns, Waiting, due_s
 from iotistic.model.errors import IotisticError
 from iotistic.model.records import BATCH_BYTES_MAX, RecordClass, RecordId
-from iotistic.model.words import Dialect
+from iotistic.model.words import Dialect, LogComponent
 
 START_SPREAD_S = 5.0
 """Devices that got their power back together do not send what they hold together."""
@@ -87,6 +87,7 @@ class Courier:
         rng: Random,
         log: AgentLogger,
     ) -> None:
+        log = log.bind(component=LogComponent.COURIER)
         self.channel = Channel("records", clock=clock, rng=rng, log=log)
         self.rounds = Rounds(clock, self._due_s, self._round)
         self._http = http
