@@ -21,6 +21,7 @@ from iotistic.engines.protocol import (
     Engine,
     EngineEvent,
     EngineInfo,
+    EngineTraits,
     ProgressSink,
     Space,
 )
@@ -172,6 +173,10 @@ class GuardedEngine:
     async def info(self) -> EngineInfo:
         """Which engine this is."""
         return await self._call(self._engine.info)
+
+    async def traits(self) -> EngineTraits:
+        """How it is set up."""
+        return await self._call(self._engine.traits)
 
     async def containers(self) -> tuple[Container, ...]:
         """All containers of this device."""

@@ -39,6 +39,19 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineTraits:
+    """How an engine is set up, for those who look for a fault.
+
+    `live_restore`: containers outlive its restart. `warnings` are its own, of what its machine
+    cannot do.
+    """
+
+    storage_driver: str = ""
+    live_restore: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
     """Room on the file system of the engine's images, in bytes."""
 
@@ -90,6 +103,9 @@ class Credentials:
 
 ProgressSink = Callable[[PullProgress], None]
 
+LAYERS_MISSING = "layers-missing"
+"""The engine knows the image or container, and what it is made of is not all there."""
+
 
 class Engine(Protocol):
     """What the agent needs of a container engine, for the one device whose uuid it was given.
@@ -106,7 +122,8 @@ class Engine(Protocol):
     since it could not be listed.
     Refused (do not, until something changes): `image-not-found`, `registry-denied`,
     `port-allocated` (naming who holds it), `network-pool-overlap`, `start-failed`, `name-taken`,
-    `engine-too-old` (it does not know a field of the container);
+    `engine-too-old` (it does not know a field of the container), `layers-missing` (of the image or
+    of the container not everything is there any more);
     `not-found` (the container is gone: look again), `conflict` (its state, or who uses it, does
     not allow that: look again), `refused` (the engine does not take it as it is).
 
@@ -115,6 +132,10 @@ class Engine(Protocol):
 
     async def info(self) -> EngineInfo:
         """Which engine this is; also the check whether it answers."""
+        ...
+
+    async def traits(self) -> EngineTraits:
+        """How it is set up. Takes its time: for people who ask, not for a loop."""
         ...
 
     async def containers(self) -> tuple[Container, ...]:

@@ -12,11 +12,12 @@ from iotistic.agent.provisioning.factory_reset import ResetPlan
 from iotistic.agent.provisioning.status import ProvisioningStatus
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.settings import SettingRow
+from iotistic.agent.store.compaction import Bulk
 from iotistic.agent.store.records import Finding, Identity, JournalEntry, StoredTarget
 from iotistic.agent.supervisor import ServiceHealth
 from iotistic.agent.sync import SyncOutcome, SyncStatus
 from iotistic.agent.telemetry.metrics import Details, Metrics
-from iotistic.engines.protocol import ContainerLogLine, EngineInfo, Space
+from iotistic.engines.protocol import ContainerLogLine, EngineInfo, EngineTraits, Space
 from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Resources
 from iotistic.model.records import RecordClass
@@ -146,6 +147,10 @@ class Engine(Protocol):
         """Which engine this is; also the check whether it answers."""
         ...
 
+    async def traits(self) -> EngineTraits:
+        """How it is set up."""
+        ...
+
     async def resources(self) -> Resources:
         """Images, and this device's networks and volumes."""
         ...
@@ -228,6 +233,14 @@ class Store(Protocol):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What opening found and dealt with."""
+        ...
+
+    async def bulk(self) -> Bulk:
+        """How large the database is, and how much of it is empty."""
+        ...
+
+    async def compact(self) -> Bulk:
+        """Give back what is empty; how large it is now."""
         ...
 
     async def backup(self, file: Path) -> None:

@@ -70,6 +70,47 @@ async def check_apps(rooms: Rooms) -> Finding:
     )
 
 
+async def check_outbox(rooms: Rooms) -> Finding:
+    """What is to leave the device does, and the account of it is right."""
+    ledger = rooms.outbox.ledger()
+    waiting = sum(found.waiting for found in ledger.values())
+    dropped = sum(found.dropped_total for found in ledger.values())
+    facts: dict[str, int] = {
+        "written": sum(found.written for found in ledger.values()),
+        "acknowledged": sum(found.acknowledged for found in ledger.values()),
+        "waiting": waiting,
+        "waiting_bytes": sum(found.waiting_bytes for found in ledger.values()),
+        "dropped": dropped,
+    }
+    if wrong := [str(name) for name, found in ledger.items() if not found.balanced]:
+        return failed(
+            f"the account of {', '.join(wrong)} is wrong: records are missing from it",
+            "a mistake of the agent: please report it, with iotctl support-bundle",
+            **facts,
+        )
+    if dropped:
+        return warning(
+            f"{waiting} records wait; {dropped} were dropped since counting began",
+            "iotctl outbox says which, and why",
+            **facts,
+        )
+    return ok(f"{waiting} records wait, none was dropped", **facts)
+
+
+async def check_safe_mode(rooms: Rooms) -> Finding:
+    """The target is applied."""
+    safe_mode = rooms.safe_mode
+    if safe_mode is None or not safe_mode.is_on:
+        return ok("the agent works normally")
+    found = safe_mode.as_json()
+    return failed(
+        f"safe mode after {found['crashes']} fast crashes: services go on, nothing is applied"
+        + (f" ({found['because']})" if found["because"] else ""),
+        "correct the target, or try again now: iotctl safe-mode leave",
+        crashes=found["crashes"],
+    )
+
+
 async def check_services(rooms: Rooms) -> Finding:
     """Every part of the agent runs."""
     services = rooms.supervision.services.values()

@@ -26,12 +26,15 @@ async def check_engine(rooms: Rooms) -> Finding:
     info = await rooms.engine.info()
     took_s = rooms.clock.now_s() - started_s
     space = await rooms.engine.space()
+    traits = await rooms.engine.traits()
     facts: dict[str, str | int | bool | None] = {
         "kind": info.kind,
         "version": info.version,
         "api_version": info.api_version,
         "took_ms": round(took_s * 1000),
         "free_bytes": space.free_bytes if space else None,
+        "storage_driver": traits.storage_driver,
+        "live_restore": traits.live_restore,
     }
     said = f"{info.kind} {info.version}, API {info.api_version}"
     if (trouble := rooms.reconciler.snapshot().engine_error) is not None:
@@ -48,6 +51,8 @@ async def check_engine(rooms: Rooms) -> Finding:
             "free some space there: docker system df shows what takes it",
             **facts,
         )
+    if not traits.live_restore:
+        said += "; live-restore is off: its own restart stops all containers for a moment"
     return ok(said, **facts)
 
 

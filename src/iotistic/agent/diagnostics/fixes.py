@@ -134,6 +134,22 @@ async def _runtime_dir_do(rooms: Rooms) -> list[str]:
     return will
 
 
+async def _compact_will(rooms: Rooms) -> list[str]:
+    bulk = await rooms.store.bulk()
+    if not bulk.is_worth_it:
+        return []
+    sizes = f"of {bulk.file_bytes} bytes {bulk.free_bytes} are free"
+    log = f"its log of {bulk.log_bytes} bytes is emptied"
+    return [f"write {rooms.agent.database_path} anew: {sizes}; {log}"]
+
+
+async def _compact_do(rooms: Rooms) -> list[str]:
+    before = await rooms.store.bulk()
+    after = await rooms.store.compact()
+    saved = before.file_bytes + before.log_bytes - after.file_bytes - after.log_bytes
+    return [f"{rooms.agent.database_path}: {max(0, saved)} bytes given back"]
+
+
 async def _backoffs_will(rooms: Rooms) -> list[str]:
     now_s = rooms.clock.now_s()
     return [
@@ -171,6 +187,12 @@ FIXES: tuple[Fix, ...] = (
         title="make the folder in memory",
         will=_runtime_dir_will,
         do=_runtime_dir_do,
+    ),
+    Fix(
+        id="compact-database",
+        title="give room back that the database does not use",
+        will=_compact_will,
+        do=_compact_do,
     ),
     Fix(
         id="forget-backoffs",

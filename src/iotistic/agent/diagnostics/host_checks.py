@@ -12,9 +12,18 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from iotistic.agent.diagnostics.check import Finding, failed, ok, skipped, told, warning
+from iotistic.agent.diagnostics.check import (
+    CheckVerdict,
+    Finding,
+    failed,
+    ok,
+    skipped,
+    told,
+    warning,
+)
 from iotistic.agent.host.runtime_dir import check_usable, is_in_memory
 from iotistic.agent.store.files import StateFiles
+from iotistic.agent.survival.watchdog import watchdog_s
 from iotistic.model.state_folder import ACCESS_FILE, SOCKET_FILE
 
 if TYPE_CHECKING:
@@ -42,6 +51,8 @@ async def check_disk(rooms: Rooms) -> Finding:
         "total_bytes": usage.total,
         "free_inodes": found.f_favail,
     }
+    for trouble in rooms.storage():
+        return told(trouble, CheckVerdict.WARNING if usage.free else CheckVerdict.FAILED)
     if usage.free < DISK_FULL_BYTES:
         return failed(message, _FREE_SOME, **facts)
     # Some file systems have no fixed number of them, and say 0 of 0.
@@ -153,15 +164,12 @@ def uses_secret_files(rooms: Rooms) -> bool:
 async def check_watchdog(rooms: Rooms) -> Finding:
     """Somebody starts the agent again when it ends, or hangs."""
     del rooms
-    limit = os.environ.get("WATCHDOG_USEC", "")
+    limit_s = watchdog_s(os.environ, os.getpid())
     if not os.environ.get("NOTIFY_SOCKET"):
         return skipped("not started by systemd: whoever starts it has to watch it")
-    if not limit.isdigit() or int(limit) == 0:
+    if limit_s is None:
         return warning(
             "systemd starts it again when it ends, but not when it hangs",
             "set WatchdogSec= in its unit: docs/how-to/run-under-systemd.md",
         )
-    return ok(
-        f"systemd starts it again when it says nothing for {int(limit) // 1_000_000} s",
-        limit_s=int(limit) // 1_000_000,
-    )
+    return ok(f"systemd starts it again when it says nothing for {limit_s:g} s", limit_s=limit_s)

@@ -19,6 +19,7 @@ from iotistic.agent.store import (
     reset_file,
     target_table,
 )
+from iotistic.agent.store.compaction import Bulk, compact, measure
 from iotistic.agent.store.database import Worker
 from iotistic.agent.store.files import StateFiles, lock_folder, swap_in
 from iotistic.agent.store.identity_file import save_identity
@@ -237,6 +238,14 @@ class Store(Tended):
         Raises Conflict (`file-exists`).
         """
         await self._database.read(lambda db: backup.write_backup(db, file))
+
+    async def bulk(self) -> Bulk:
+        """How large the database is, and how much of it is empty."""
+        return await self._database.read(lambda db: measure(db, self._files.database))
+
+    async def compact(self) -> Bulk:
+        """Give back what is empty; how large it is now. Blocks other work for that time."""
+        return await self._database.read(lambda db: compact(db, self._files.database))
 
     async def restore(self, file: Path) -> Path | None:
         """Put a backup into the place of the database, which is kept under the name returned.

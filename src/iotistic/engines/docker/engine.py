@@ -32,12 +32,14 @@ from iotistic.engines.docker.logs import follow_logs
 from iotistic.engines.docker.objects import Objects
 from iotistic.engines.docker.pull import pull_image
 from iotistic.engines.docker.stats import read_stats
+from iotistic.engines.docker.traits import read_traits
 from iotistic.engines.protocol import (
     ContainerLogLine,
     ContainerStats,
     Credentials,
     EngineEvent,
     EngineInfo,
+    EngineTraits,
     ProgressSink,
     Space,
 )
@@ -81,6 +83,14 @@ class DockerEngine:
             return await self._connection.negotiate(again=True)
         except EngineAnswer as answer:
             raise general(answer, "ask for the version") from answer
+
+    async def traits(self) -> EngineTraits:
+        """How it is set up, by its `/info`."""
+        try:
+            found = await self._connection.fetch("GET", "info", within_s=LIST_S)
+        except EngineAnswer as answer:
+            raise general(answer, "ask how it is set up") from answer
+        return read_traits(found)
 
     async def containers(self) -> tuple[Container, ...]:
         """All containers with this device's label, stopped ones too."""

@@ -10,6 +10,7 @@ from iotistic.engines.protocol import (
     ContainerStats,
     EngineEvent,
     EngineInfo,
+    EngineTraits,
     ProgressSink,
     PullProgress,
     Space,
@@ -67,6 +68,11 @@ class SimulatedEngine:
         """Which engine this is."""
         await self._calls.make("info", "", lambda _: None, takes_s=self._calls.latencies.list_s)
         return EngineInfo(kind="simulated", version="1", api_version="1.41")
+
+    async def traits(self) -> EngineTraits:
+        """How it is set up."""
+        await self._calls.make("traits", "", lambda _: None, takes_s=self._calls.latencies.list_s)
+        return EngineTraits(storage_driver="memory", live_restore=True)
 
     async def containers(self) -> tuple[Container, ...]:
         """All containers with this device's label."""
