@@ -270,6 +270,7 @@ class DeviceAgent:
             outbox=outbox,
             snapshot=reconciler.snapshot,
             wanted=lambda: reconciler.wanted,
+            on_error=sync.error_logged,
             folder=database.parent,
             clock=clock,
             rng=rng,

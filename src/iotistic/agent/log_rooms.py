@@ -26,7 +26,10 @@ LOG_FOLDER = "logs"
 
 
 class LogRooms:
-    """Puts the settings in force wherever logs go. `folder` is the database's."""
+    """Puts the settings in force wherever logs go.
+
+    `folder` is the database's; `on_error` is called when an error is on its way to the cloud.
+    """
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class LogRooms:
         outbox: Outbox,
         snapshot: Callable[[], Snapshot],
         wanted: Callable[[], Wanted],
+        on_error: Callable[[], None],
         folder: Path,
         clock: Clock,
         rng: Random,
@@ -50,6 +54,7 @@ class LogRooms:
             outbox,
             settings=lambda: self._cloud_settings,
             carriers=CARRIERS,
+            on_error=on_error,
             clock=clock,
             rng=rng,
         )
@@ -61,6 +66,7 @@ class LogRooms:
             hidden_in=lambda app_id: hidden_in(wanted(), app_id),
             mask=book.mask,
             settings=self._container_settings,
+            on_error=on_error,
             clock=clock,
             rng=rng,
             log=book.logger(),

@@ -35,6 +35,7 @@ class Following:
         self.device = device
         self.outbox = outbox
         self.book = book
+        self.errors: list[float] = []
         self.room = ContainerLogs(
             engine=through or device.engine,
             outbox=outbox,
@@ -42,6 +43,7 @@ class Following:
             hidden_in=lambda _: device.secrets,
             mask=book.mask,
             settings=lambda: device.settings,
+            on_error=lambda: self.errors.append(device.clock.now_s()),
             clock=device.clock,
             rng=Random(1),
             log=book.logger(),

@@ -45,6 +45,7 @@ async def test_what_a_service_says_is_stored_in_order_with_its_name(device: Devi
     assert messages == ["started", *numbers(250), "[error] last"]
     assert (last["serviceName"], last["level"], last["isStdErr"]) == ("web", "error", False)
     assert following.room.counts()["stored"] == 252
+    assert len(following.errors) == 1
 
 
 async def test_a_kill_loses_no_line_and_sends_none_twice(device: Device) -> None:

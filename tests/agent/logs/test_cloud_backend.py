@@ -56,11 +56,13 @@ class Device:
         self.book = LogBook(self.clock, level=level, records_max=records_max)
         self.settings = CloudLogSettings(enabled=True, shares=shares)
         self.offered = Offered()
+        self.errors: list[int] = []
         self.backend = CloudLogBackend(
             self.book,
             self.offered,
             settings=lambda: self.settings,
             carriers=frozenset([LogComponent.CLOUD_SYNC]),
+            on_error=lambda: self.errors.append(1),
             clock=self.clock,
             rng=Random(seed),
         )
@@ -202,6 +204,18 @@ async def test_an_upload_that_fails_and_says_so_does_not_feed_itself() -> None:
     assert quiet_after == 2
     assert device.offered.messages == ["the first line", "upload failed", "upload failed"]
     assert device.backend.counts()["heldBack"] == 5
+
+
+async def test_an_error_is_told_of_at_once_unless_it_is_about_the_way_to_the_cloud() -> None:
+    device = Device()
+    device.book.logger().warning("no error")
+    device.book.logger().bind(component=LogComponent.CLOUD_SYNC).error("no way")
+    await handed_over(device)
+    before = len(device.errors)
+    device.book.logger().error("an error")
+    await handed_over(device)
+
+    assert (before, len(device.errors)) == (0, 1)
 
 
 async def test_a_line_with_too_much_around_it_still_fits_into_a_record() -> None:

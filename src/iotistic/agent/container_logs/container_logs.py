@@ -47,8 +47,8 @@ class ContainerLogs:
     """Follows every container of ours, each line once and in order.
 
     `containers` is the last listing, None before there was one; `hidden_in(app_id)` are the secrets
-    of an app; `mask` takes out those of the agent. Level-triggered: `changed` may be called as
-    often as one likes.
+    of an app; `mask` takes out those of the agent; `on_error` is called when an error was stored.
+    Level-triggered: `changed` may be called as often as one likes.
 
     What a container said before this was first switched on (or since it was switched off) is not
     taken; what it said while the agent was away is.
@@ -63,6 +63,7 @@ class ContainerLogs:
         hidden_in: Callable[[int], Iterable[Secret]],
         mask: Callable[[str], str],
         settings: Callable[[], ContainerLogSettings],
+        on_error: Callable[[], None],
         clock: Clock,
         rng: Random,
         log: AgentLogger,
@@ -88,6 +89,7 @@ class ContainerLogs:
             settings=lambda: self._settings,
             mask=self._masked,
             touched=self._unstored.set,
+            on_error=on_error,
             tally=self._tally,
         )
         self._followers: dict[str, tuple[Follower, asyncio.Task[None]]] = {}

@@ -79,7 +79,7 @@ class ContainerLogSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What all followers use. `mask(app_id, text)` takes the secrets out; `touched` is called when
-    there is something to be stored.
+    there is something to be stored, `on_error` when an error was.
     """
 
     engine: Engine
@@ -90,6 +90,7 @@ class Site:
     settings: Callable[[], ContainerLogSettings]
     mask: Callable[[int, str], str]
     touched: Callable[[], None]
+    on_error: Callable[[], None]
     tally: Tally
 
 
@@ -205,6 +206,8 @@ class Follower:
             await self._put(items, place)
             self._stored = place
             self._site.tally.stored += len(items)
+            if any(line["level"] == LogLevel.ERROR for _, line in items):
+                self._site.on_error()
 
     async def _read(self) -> None:
         if not self._clock_checked:

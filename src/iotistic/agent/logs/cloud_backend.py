@@ -57,7 +57,8 @@ class CloudLogBackend:
 
     `carriers` are the components that carry records to the cloud. What they say of their work would
     be work for them again, for ever: of theirs only warnings and errors go, and the same one only
-    every `CARRIER_EVERY_S`; the rest is counted as held back.
+    every `CARRIER_EVERY_S`; the rest is counted as held back. `on_error` is called when an error of
+    anybody else was handed over.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class CloudLogBackend:
         *,
         settings: Callable[[], CloudLogSettings],
         carriers: frozenset[str],
+        on_error: Callable[[], None],
         clock: Clock,
         rng: Random,
     ) -> None:
@@ -74,6 +76,7 @@ class CloudLogBackend:
         self._outbox = outbox
         self._settings = settings
         self._carriers = carriers
+        self._on_error = on_error
         self._clock = clock
         self._rng = rng
         self._seq = 0
@@ -123,6 +126,8 @@ class CloudLogBackend:
             agent_line(record, boot=self._clock.boot_id),
             at_ms=record["timestamp"],
         )
+        if level is LogLevel.ERROR and record["component"] not in self._carriers:
+            self._on_error()
 
     def _may_carry(self, level: LogLevel, component: str, message: str) -> bool:
         if level.rank < LogLevel.WARN.rank:
