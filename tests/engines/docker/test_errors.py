@@ -7,6 +7,7 @@ import pytest
 from iotistic.engines.docker.errors import (
     EngineAnswer,
     general,
+    layers_missing,
     object_error,
     pull_error,
     taken_port,
@@ -132,3 +133,27 @@ def test_networks_and_volumes_that_can_never_be_made(status: int, text: str) -> 
 
     assert type(error) is Refused
     assert error.remedy
+
+
+_OVERLAY = "/var/lib/docker/overlay2/51a6"
+_NO_FILE = "no such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_missing"),
+    [
+        ("layer does not exist", True),
+        (f"error creating overlay mount to {_OVERLAY}/merged: {_NO_FILE}", True),
+        (f"open {_OVERLAY}/committed: {_NO_FILE}", True),
+        ("failed to create snapshot: snapshot sha256:44f0 does not exist: not found", True),
+        (f'OCI runtime create failed: exec: "x": stat {_OVERLAY}/merged/x: {_NO_FILE}', False),
+        (f"error while creating mount source path '/x': {_NO_FILE}", False),
+        (f"error creating overlay mount to {_OVERLAY}/merged: invalid argument", False),
+    ],
+)
+def test_layers_that_are_gone_are_told_from_files_that_were_never_there(
+    text: str, is_missing: bool
+) -> None:
+    found = layers_missing(EngineAnswer(500, text), "start x")
+    assert (found is not None) is is_missing
+    assert found is None or found.code == "layers-missing"

@@ -5,6 +5,7 @@
     observer           class Observer: gathers what the planner may know, tidies up
     keeper             class Keeper: the plan's notes, of releases and locks, in the store
     container_manager  class ContainerManager: does one step with the engine
+    layers             class Layers: images and containers that are not all there
     aim                class Aim: the target worked out, and the releases to go back to
     intake             class TargetIntake: the one way for a target into the store
     offer              whether an offered target is taken (pure)

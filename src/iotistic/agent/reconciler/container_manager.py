@@ -10,6 +10,7 @@ from iotistic.agent.logs import AgentLogger
 from iotistic.agent.reconciler.folders import HostFolders
 from iotistic.agent.reconciler.journal import Journaling
 from iotistic.agent.reconciler.last_words import LastWords
+from iotistic.agent.reconciler.layers import Layers
 from iotistic.agent.store import Store
 from iotistic.engines.protocol import Engine, PullProgress
 from iotistic.model.container import ContainerRequest
@@ -47,6 +48,7 @@ class ContainerManager:
         self._words = words
         self._clock = clock
         self._log = log.bind(component=LogComponent.CONTAINER_MANAGER)
+        self._layers = Layers(engine, store, self._log)
         self._on_change = on_change
         # Dockerd works on a few containers at once and queues the rest; more calls under way
         # would only bring their deadlines nearer. Measured on two cores, 50 services took 0.5 of
@@ -68,7 +70,7 @@ class ContainerManager:
         started_s = self._clock.now_s()
         try:
             async with self._slots:
-                await self._do(step)
+                await self._do(step, before)
         except IotisticError as error:
             return await self._failed(step, before, error)
         took_s = self._clock.now_s() - started_s
@@ -83,7 +85,7 @@ class ContainerManager:
         self._journal.step(step, took_s=took_s)
         return await self._succeeded(step, before)
 
-    async def _do(self, step: Step) -> None:
+    async def _do(self, step: Step, before: Attempt | None) -> None:
         match step.kind:
             case StepKind.PULL:
                 await self._pull(step)
@@ -102,16 +104,16 @@ class ContainerManager:
                 await self._words.keep(step.subject, step.target)
                 await self._engine.remove(step.target)
             case _:
-                await self._do_with_container(step)
+                await self._do_with_container(step, before)
 
-    async def _do_with_container(self, step: Step) -> None:
+    async def _do_with_container(self, step: Step, before: Attempt | None) -> None:
         engine, container_id = self._engine, step.target
         match step.kind:
             case StepKind.CREATE_CONTAINER if step.container is not None:
-                await self._create(step, step.container)
+                await self._create(step, step.container, before)
             case StepKind.START:
                 await self._prepare(step)
-                await engine.start(container_id)
+                await self._layers.start(container_id)
             case StepKind.STOP:
                 if step.container is not None:
                     # What runs is not stopped for what could not be made in its place.
@@ -135,9 +137,9 @@ class ContainerManager:
         if step.container is not None:
             await self._folders.prepare(step.container, is_new=False)
 
-    async def _create(self, step: Step, request: ContainerRequest) -> None:
+    async def _create(self, step: Step, request: ContainerRequest, before: Attempt | None) -> None:
         await self._folders.prepare(request, is_new=True)
-        container_id = await self._engine.create_container(request)
+        container_id = await self._layers.create(request, before)
         try:
             seen = await self._engine.inspect(container_id, request)
         except IotisticError as error:

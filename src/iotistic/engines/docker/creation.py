@@ -11,7 +11,7 @@ import msgspec
 from iotistic.engines.docker.capabilities import api_for
 from iotistic.engines.docker.connection import Connection, Version, decode
 from iotistic.engines.docker.deadlines import LIST_S, MUTATE_S
-from iotistic.engines.docker.errors import CUT, EngineAnswer, general
+from iotistic.engines.docker.errors import CUT, EngineAnswer, general, layers_missing
 from iotistic.engines.docker.fields.network import endpoint
 from iotistic.engines.docker.mapping import create_body
 from iotistic.model.container import ContainerRequest
@@ -212,6 +212,8 @@ def _create_error(answer: EngineAnswer, what: str) -> IotisticError:
             code="image-not-found",
             remedy="pull the image for that platform, or correct platform",
         )
+    if (missing := layers_missing(answer, what)) is not None:
+        return missing
     if answer.status >= 500 and any(words in answer.text for words in _NEVER_TAKEN):
         return Refused(f"{what}: {answer.text}")
     return general(answer, what)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from iotistic.engines.protocol import LAYERS_MISSING
 from iotistic.model.errors import Conflict, EngineUnavailable, IotisticError, NotFound, Refused
 
 ENGINE_ERROR = "engine-error"
@@ -40,6 +41,13 @@ _POOL = ("pool overlaps", "non-overlapping ipv4 address pool", "non-overlapping 
 # What the engine calls an error of its own, and would say each time.
 _NEVER_TAKEN = ("invalid subnet", "invalid cidr", "failed to parse", "not a swarm manager")
 _TWINS = re.compile(r"network (?P<name>\S+) is ambiguous")
+# Not what starting a program that is missing says: that names a place within the merged folder.
+_LAYERS = re.compile(
+    r"layer does not exist"
+    r"|error creating overlay mount to \S+: no such file or directory"
+    r"|open \S*/overlay2/[^/ ]+/\w+: no such file or directory"
+    r"|snapshot \S+ does not exist"
+)
 _PORT_TAKEN = ("port is already allocated", "address already in use")
 
 
@@ -138,6 +146,17 @@ def taken_port(answer: EngineAnswer) -> tuple[str, int] | None:
         return None
     match = _PORT.search(answer.text)
     return (match["ip"], int(match["port"])) if match else ("", 0)
+
+
+def layers_missing(answer: EngineAnswer, what: str) -> Refused | None:
+    """The error if it is about layers that are not all there (overlay2, containerd's snapshots)."""
+    if _LAYERS.search(answer.text) is None:
+        return None
+    return Refused(
+        f"{what}: {answer.text}",
+        code=LAYERS_MISSING,
+        remedy="remove the image by hand, docker rmi IMAGE, and it is pulled again",
+    )
 
 
 def is_disk_full(text: str) -> bool:

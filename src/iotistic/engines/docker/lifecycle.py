@@ -15,6 +15,7 @@ from iotistic.engines.docker.errors import (
     disk_full,
     general,
     is_disk_full,
+    layers_missing,
     network_twins,
     taken_port,
 )
@@ -175,6 +176,8 @@ class Lifecycle:
             return await self._port_error(what, *taken)
         if is_disk_full(text):
             return disk_full(f"{what}: {answer.text}")
+        if (missing := layers_missing(answer, what)) is not None:
+            return missing
         if any(words in text for words in _ENGINE_GOING):
             return EngineUnavailable(f"{what}: {answer.text}")
         return Refused(f"{what}: {answer.text}", code="start-failed")
