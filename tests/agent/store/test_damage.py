@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -152,4 +153,4 @@ async def test_many_seeds_of_damage(
     for seed in range(first, first + STRIDE):
         before[await survives_before_a_start(*killed, tmp_path / f"b{seed}", seed)] += 1
         running[await survives_while_running(tmp_path / f"r{seed}", seed)] += 1
-    print(f"before a start: {dict(before)}; while running: {dict(running)}")  # noqa: T201
+    sys.stdout.write(f"before a start: {dict(before)}; while running: {dict(running)}\n")

@@ -1,0 +1,74 @@
+"""Twenty real minutes (IOTISTIC_SOAK_S) of a device at work: memory, handles and disk stay flat."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.system.conftest import Site
+
+SOAK_S = float(os.environ.get("IOTISTIC_SOAK_S", "1200"))
+EVERY_S = 5.0
+STATE = ("device.sqlite", "device.sqlite-wal", "outbox.sqlite", "outbox.sqlite-wal")
+
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(int(SOAK_S) + 300)]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look at the agent's process and at its files."""
+
+    rss_kb: int
+    handles: int
+    threads: int
+    state_kb: int
+
+    @classmethod
+    def of(cls, pid: int, folder: Path) -> Sample:
+        process = Path(f"/proc/{pid}")
+        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+        found = [folder / name for name in STATE]
+        return cls(
+            rss_kb=int(status["VmRSS"].split()[0]),
+            handles=len(list((process / "fd").iterdir())),
+            threads=int(status["Threads"]),
+            state_kb=sum(path.stat().st_size for path in found if path.exists()) // 1024,
+        )
+
+
+def middle(samples: list[Sample], name: str) -> float:
+    return float(statistics.median(getattr(sample, name) for sample in samples))
+
+
+def test_nothing_grows(site: Site) -> None:
+    site.join()
+    site.deploy(site.service("web"))
+    site.until_states(web="running")
+    samples: list[Sample] = []
+    end_s, n = time.monotonic() + SOAK_S, 0
+    while time.monotonic() < end_s:
+        n += 1
+        if n % 6 == 0:
+            site.deploy(site.service("web", environment={"N": str(n)}))
+        if n % 2 == 0 and site.states().get("web") == "running":
+            site.outside.kill(site.uuid, "web")
+        site.agent.call("GET", "/v1/status")
+        site.agent.check_alive()
+        time.sleep(EVERY_S)
+        samples.append(Sample.of(site.agent.pid, site.agent.folder))
+
+    # The first half is for caches and journals to fill; then a quarter is held against the next.
+    size = max(1, len(samples) // 4)
+    third, last = samples[2 * size : 3 * size], samples[3 * size :]
+    for name in ("rss_kb", "handles", "threads", "state_kb"):
+        sys.stdout.write(f"{name}: {middle(third, name):g} -> {middle(last, name):g}\n")
+    assert middle(last, "rss_kb") <= middle(third, "rss_kb") * 1.05 + 1024
+    assert middle(last, "handles") <= middle(third, "handles") + 2
+    assert middle(last, "threads") <= middle(third, "threads") + 2
+    assert middle(last, "state_kb") <= middle(third, "state_kb") * 1.1 + 512
