@@ -185,7 +185,8 @@ class OutboxFile:
         free = db.execute("PRAGMA freelist_count").fetchone()[0]
         if free < FREE_PAGES_MIN or free * 4 < 3 * db.execute("PRAGMA page_count").fetchone()[0]:
             return
-        db.execute(f"PRAGMA incremental_vacuum({GIVEN_BACK_PAGES_MAX})").fetchall()
+        # As a script: it is a statement of one step a page, and `execute` would take the first.
+        db.executescript(f"PRAGMA incremental_vacuum({GIVEN_BACK_PAGES_MAX})")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     # -- healing

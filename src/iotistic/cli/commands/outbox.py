@@ -66,17 +66,16 @@ def dead(session: Session) -> None:
 
 
 @outbox.command("clear", cls=Command)
-@click.argument("class", type=click.Choice(_CLASSES), metavar="CLASS")
+@click.argument("kind", type=click.Choice(_CLASSES), metavar="CLASS")
 @click.pass_obj
-def clear(session: Session, **given: str) -> None:
+def clear(session: Session, kind: str) -> None:
     """Drop what waits of a CLASS: event, anomaly, reading, metric, log, or all.
 
     The cloud never gets it; the ledger goes on to count it.
     """
-    name = given["class"]
-    what = "everything" if name == "all" else f"every {name}"
+    what = "everything" if kind == "all" else f"every {kind}"
     session.confirm(f"Drop {what} that the cloud does not have yet?")
-    reply = session.device.json("DELETE", f"/v1/outbox/{name}")
+    reply = session.device.json("DELETE", f"/v1/outbox/{kind}")
 
     def render(found: dict[str, Any]) -> None:
         session.out.line(f"{found['dropped']} records dropped")
