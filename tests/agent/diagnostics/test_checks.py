@@ -118,7 +118,7 @@ async def test_a_certificate_that_ends_soon_is_warned_of(
 async def test_a_certificate_that_is_not_trusted_is_told_as_the_agent_sees_it(
     box: Box, tmp_path: Path, options: Any, ca: str, said: str
 ) -> None:
-    async with tls_server(server_context(tmp_path, authority(), **options)) as endpoint:
+    async with tls_server(server_context(tmp_path, authority("one"), **options)) as endpoint:
         await in_cloud(box, endpoint, authority(ca).pem)
         finding = await found(box, "tls")
     assert finding.verdict is CheckVerdict.FAILED
