@@ -66,7 +66,7 @@ class Outbox:
         self._file = file
         self._worker = worker
         self._clock = clock
-        self._log = log.bind(component=LogComponent.DATABASE)
+        self._log = log.bind(component=LogComponent.OUTBOX)
         self._clock_synced = clock_synced
         self._offers = Offers()
         self._changes: list[tuple[Change, asyncio.Future[Any]]] = []
