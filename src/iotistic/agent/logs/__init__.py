@@ -6,10 +6,14 @@
     redaction  the one place where secrets are taken out
     rate       how often the same message may come
     output     the thread that writes, so that a stuck terminal never stops the event loop
+    file       the same in files on the device, when asked for
+    cloud_backend  class CloudLogBackend: a share of the records, to the outbox
+    lines      records as lines of the wire
 
 The invariant: saying something never blocks, never raises and never shows a secret. When the
 output cannot keep up, records are dropped there (and counted), never awaited. Nothing here
-survives a restart; the init system or container engine keeps what was written.
+survives a restart; the init system or container engine keeps what was written, the outbox what
+the cloud is to get.
 
     with LogBook(clock, output=sys.stderr) as book:
         log = book.logger().bind(component=LogComponent.CLOUD_SYNC)
