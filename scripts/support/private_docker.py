@@ -49,8 +49,8 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def private_docker() -> Iterator[PrivateDocker]:
-    """Run an engine for the time of the block.
+def private_docker(*, live_restore: bool = False) -> Iterator[PrivateDocker]:
+    """Run an engine for the time of the block; with `live_restore` containers outlive its process.
 
     Afterwards nothing of it is left: containers, networks, mounts, folders; what a killed run
     left is removed by the next. Raises NoPrivateDocker when it cannot be started.
@@ -64,7 +64,7 @@ def private_docker() -> Iterator[PrivateDocker]:
         fcntl.flock(owner, fcntl.LOCK_EX)
         owner.write(bridge)
         owner.flush()
-        docker = PrivateDocker(folder, bridge, _free_subnet())
+        docker = PrivateDocker(folder, bridge, _free_subnet(), live_restore=live_restore)
         try:
             docker.make_bridge()
             docker.start()
@@ -107,7 +107,10 @@ def _remove(folder: Path) -> None:
 class PrivateDocker:
     """One engine in a folder. `host` is for DOCKER_HOST; it may be stopped and started again."""
 
-    def __init__(self, folder: Path, bridge: str, subnet: int) -> None:
+    def __init__(
+        self, folder: Path, bridge: str, subnet: int, *, live_restore: bool = False
+    ) -> None:
+        self._live_restore = live_restore
         self._folder = folder
         self._bridge = bridge
         self._subnet = subnet
@@ -158,6 +161,28 @@ class PrivateDocker:
             if str(self._folder) in Path(f"/proc/{pid}/cmdline").read_text():
                 os.kill(pid, signal.SIGKILL)
 
+    def kill(self) -> None:
+        """SIGKILL; its containers go on only with `live_restore`."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.kill()
+            engine.wait()
+
+    def freeze(self) -> None:
+        """Let it hang: it takes calls and answers none, until `thaw`."""
+        if self._engine is not None:
+            self._engine.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        if self._engine is not None:
+            self._engine.send_signal(signal.SIGCONT)
+
+    @property
+    def data(self) -> Path:
+        """Where it keeps images and containers."""
+        return self._folder / "data"
+
     def clear(self) -> None:
         """Remove containers, networks and bridges, and stop it."""
         bridges = [self._bridge, *self._remove_all()]
@@ -198,6 +223,7 @@ class PrivateDocker:
             "--ip-masq=false",
             "--userland-proxy=true",
             "--shutdown-timeout=5",
+            *(["--live-restore"] if self._live_restore else []),
         ]
 
 
