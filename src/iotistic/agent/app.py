@@ -34,7 +34,7 @@ from iotistic.agent.from_settings import (
 )
 from iotistic.agent.host.runtime_dir import choose as choose_runtime_dir
 from iotistic.agent.host.time_sync import clock_synced
-from iotistic.agent.http import CloudHttp
+from iotistic.agent.link import Link
 from iotistic.agent.log_rooms import LogRooms
 from iotistic.agent.logs import LogBook
 from iotistic.agent.outbox import Outbox, ledger_json
@@ -43,11 +43,11 @@ from iotistic.agent.reconciler import StateReconciler
 from iotistic.agent.running import AgentProcess, Ending, Room, Run, Running
 from iotistic.agent.runtime_folders import RuntimeFolders
 from iotistic.agent.settings import Settings
-from iotistic.agent.store import CloudLink, Store, StoredTarget
+from iotistic.agent.store import Store, StoredTarget
 from iotistic.agent.survival import Progress, RunRecord, SafeMode, Watchdog
 from iotistic.agent.survival.safe_mode import ROOMS as SAFE_ROOMS
 from iotistic.agent.survival.status_line import status_line
-from iotistic.agent.sync import CloudSync, CurrentState, SyncIntervals
+from iotistic.agent.sync import CloudSync, CurrentState
 from iotistic.agent.telemetry import (
     ContainerReader,
     MetricsSource,
@@ -55,9 +55,9 @@ from iotistic.agent.telemetry import (
     Recorder,
     read_host_facts,
 )
-from iotistic.agent.traffic import Traffic
 from iotistic.agent.wall_clock import WallClock, last_time
 from iotistic.engines.protocol import Engine
+from iotistic.model.errors import IotisticError
 from iotistic.model.records import RecordClass
 
 
@@ -132,9 +132,6 @@ class DeviceAgent:
         settings, clock, rng = self._settings, self._clock, SystemRandom()
         database = database_path(settings)
 
-        def metrics_s() -> float:
-            return self._intervals().metrics_s
-
         def config_changed() -> None:
             settings_changed()
 
@@ -148,7 +145,16 @@ class DeviceAgent:
         provisioning_settings = await asyncio.to_thread(provisioning_settings_of, settings)
         given: Path | None = settings.value("RUNTIME_DIR")
         runtime_dir = await asyncio.to_thread(lambda: choose_runtime_dir(given))
-        traffic = Traffic()
+        link = await Link.open(
+            settings, database.parent, on_change=config_changed, clock=clock, log=self._log
+        )
+
+        def link_warnings() -> tuple[IotisticError, ...]:
+            return (*link.account.warnings(), *sync.warnings())
+
+        def warnings() -> tuple[IotisticError, ...]:
+            return (*self._storage.warnings(), *wall_clock.warnings(), *link_warnings())
+
         running, progress = Running(self._book, clock, rng), Progress()
 
         def snapshot_changed() -> None:
@@ -199,13 +205,13 @@ class DeviceAgent:
             on_change=identity_changed,
             on_reset=running.restart,
             access_file=state_dir(settings) / ACCESS_FILE,
-            traffic=traffic,
+            traffic=link.traffic,
             clock_in_doubt=lambda: wall_clock.in_doubt,
         )
         readings = Readings(
             MetricsSource(database.parent),
             ContainerReader(engine, lambda: reconciler.snapshot().containers, clock),
-            interval_s=metrics_s,
+            interval_s=link.metrics_s,
             clock=clock,
         )
         recorder = Recorder(
@@ -213,7 +219,7 @@ class DeviceAgent:
             details=readings,
             latency_ms=lambda: sync.latency_ms,
             records=outbox,
-            interval_s=metrics_s,
+            interval_s=link.metrics_s,
             clock=clock,
             log=self._log,
         )
@@ -221,12 +227,12 @@ class DeviceAgent:
             snapshot=reconciler.snapshot,
             config=config.judgement,
             metrics=readings,
-            intervals=self._intervals,
+            intervals=link.intervals,
             clock=clock,
             log=self._log,
             agent_version=__version__,
             machine_hash=provisioning_settings.machine_hash,
-            storage=self._storage.warnings,
+            warnings=warnings,
             read_host=lambda: replace(
                 read_host_facts(), os_version=provisioning_settings.os_version
             ),
@@ -237,12 +243,13 @@ class DeviceAgent:
         sync = CloudSync(
             store=store,
             link=manager.link,
-            connect=lambda link: self._connect(link, traffic, wall_clock),
+            connect=lambda to: link.connect(to, clock_in_doubt=lambda: wall_clock.in_doubt),
             offer=safe_mode.offer if safe_mode.is_on else reconciler.offer_target,
             snapshot=reconciler.snapshot,
             current=current,
             outbox=outbox,
-            intervals=self._intervals,
+            intervals=link.intervals,
+            pace=link.pace,
             clock=clock,
             rng=rng,
             log=self._log,
@@ -270,6 +277,7 @@ class DeviceAgent:
             outbox=outbox,
             snapshot=reconciler.snapshot,
             wanted=lambda: reconciler.wanted,
+            floor=link.log_floor,
             on_error=sync.error_logged,
             folder=database.parent,
             clock=clock,
@@ -301,6 +309,8 @@ class DeviceAgent:
                 supervision=running.supervision,
                 safe_mode=safe_mode,
                 storage=self._storage.warnings,
+                link=link_warnings,
+                traffic=link.account,
                 clock=clock,
                 wall_clock=wall_clock,
                 readings=readings,
@@ -323,7 +333,7 @@ class DeviceAgent:
         events = EventTeller(
             outbox,
             snapshot=reconciler.snapshot,
-            warnings=lambda: (*self._storage.warnings(), *wall_clock.warnings()),
+            warnings=warnings,
             clock=clock,
             log=self._log,
         )
@@ -340,6 +350,7 @@ class DeviceAgent:
             Room("wall-clock", wall_clock.run),
             Room("metrics", recorder.run),
             Room("events", events.run),
+            Room("traffic", link.account.run),
             Room("cloud-logs", logs.agent.run),
             Room("container-logs", logs.containers.run),
         )
@@ -358,27 +369,6 @@ class DeviceAgent:
             running.rooms = tuple(room for room in running.rooms if room.name in SAFE_ROOMS)
         running.rooms += (Room("safe-mode", safe_mode.run),)
         return running
-
-    def _intervals(self) -> SyncIntervals:
-        value = self._settings.value
-        return SyncIntervals(
-            poll_s=value("POLL_INTERVAL_MS") / 1000,
-            report_s=value("REPORT_INTERVAL_MS") / 1000,
-            metrics_s=value("METRICS_INTERVAL_MS") / 1000,
-        )
-
-    def _connect(self, link: CloudLink, traffic: Traffic, wall_clock: WallClock) -> CloudHttp:
-        return CloudHttp(
-            link.endpoint,
-            clock=self._clock,
-            ca_cert=link.ca_cert,
-            verify_certificate=link.verify_certificate,
-            allow_insecure=self._settings.value("ALLOW_INSECURE_CLOUD"),
-            api_version=self._settings.value("API_VERSION"),
-            agent_version=__version__,
-            traffic=traffic,
-            clock_in_doubt=lambda: wall_clock.in_doubt,
-        )
 
     def _learn_secrets(self, store: Store) -> None:
         identity = store.identity

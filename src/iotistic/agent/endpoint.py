@@ -102,13 +102,14 @@ def retry_after_s(value: str | None, *, date: str | None) -> float | None:
     text = value.strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), RETRY_AFTER_S_MAX)
-    until, now = _http_date(text), _http_date(date)
+    until, now = http_date(text), http_date(date)
     if until is None or now is None:
         return None
     return min(max(0.0, (until - now).total_seconds()), RETRY_AFTER_S_MAX)
 
 
-def _http_date(text: str | None) -> datetime | None:
+def http_date(text: str | None) -> datetime | None:
+    """A date as HTTP has it; None when there is none, or it cannot be read."""
     if text is None:
         return None
     try:

@@ -40,12 +40,14 @@ class LogRooms:
         outbox: Outbox,
         snapshot: Callable[[], Snapshot],
         wanted: Callable[[], Wanted],
+        floor: Callable[[], LogLevel],
         on_error: Callable[[], None],
         folder: Path,
         clock: Clock,
         rng: Random,
     ) -> None:
         self._settings = settings
+        self._floor = floor
         self._book = book
         self._folder = folder
         self._cloud_settings = self._read_cloud_settings()
@@ -100,17 +102,20 @@ class LogRooms:
         )
 
     def _read_cloud_settings(self) -> CloudLogSettings:
+        floor = self._floor()
         return CloudLogSettings(
             enabled=self._settings.value("ENABLE_CLOUD_LOGGING"),
             shares={
                 level: self._settings.value(f"CLOUD_LOG_SAMPLING_RATE_{level.upper()}")
+                if level.rank >= floor.rank
+                else 0.0
                 for level in LogLevel
             },
         )
 
     def _container_settings(self) -> ContainerLogSettings:
         value, own = self._settings.value, self._read_cloud_settings()
-        sampled = value("LOG_SAMPLE_CONTAINERS")
+        sampled, floor = value("LOG_SAMPLE_CONTAINERS"), self._floor()
         return ContainerLogSettings(
             enabled=own.enabled,
             rate=LogRate(
@@ -118,5 +123,8 @@ class LogRooms:
                 burst=value("CONTAINER_LOG_BURST"),
                 bytes_s=value("CONTAINER_LOG_KIB_RATE") * 1024,
             ),
-            shares=own.shares if sampled else dict.fromkeys(LogLevel, 1.0),
+            shares={
+                level: share if sampled or level.rank < floor.rank else 1.0
+                for level, share in own.shares.items()
+            },
         )

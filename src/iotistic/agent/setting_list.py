@@ -11,6 +11,7 @@ from typing import Any
 from iotistic.agent.endpoint import parse_endpoint
 from iotistic.agent.logs import LogFormat, LogLevel
 from iotistic.agent.provisioning.settings import DEVICE_TYPE, DialectChoice
+from iotistic.agent.traffic.link_use import BandwidthProfile
 from iotistic.model.errors import InvalidField
 from iotistic.planner.policy import Permission, parse_permissions
 
@@ -216,6 +217,22 @@ SETTINGS: tuple[Setting, ...] = (
             about=f"Which share of the agent's own lines of level `{level}` the cloud gets.",
         )
         for level, rate in zip(LogLevel, ("0.1", "0.5", "1.0", "1.0"), strict=True)
+    ),
+    Setting(
+        name="CLOUD_LOG_UPLOAD_INTERVAL", parse=_milliseconds(1000), default="60000",
+        restart=False, about="How often log lines are sent; sooner after an error, or when many.",
+    ),
+    Setting(
+        name="LOG_COMPRESSION", parse=_boolean, default="true", restart=False,
+        about="Send log lines and other records compressed.",
+    ),
+    Setting(
+        name="BANDWIDTH_PROFILE", parse=_word(BandwidthProfile), default="normal", restart=False,
+        about="`low`: an idle device comes to less than 1 MB a month, and is heard of every 2 h.",
+    ),
+    Setting(
+        name="TRAFFIC_BUDGET_MB_MONTH", parse=_integer(0, 10**6), default="0", restart=False,
+        about="How much the link to the cloud may take in a month (UTC), both ways. 0: no limit.",
     ),
     Setting(
         name="LOG_SAMPLE_CONTAINERS", parse=_boolean, default="false", restart=False,

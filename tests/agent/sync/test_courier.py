@@ -71,7 +71,7 @@ async def batches_done(device: Device, outbox: Outbox) -> None:
         await device.clock.settled()
         await outbox.cursors("")
         while device.sync._session and device.sync._session.courier.rounds.next_in_s() <= 0:
-            await asyncio.sleep(0.001)
+            await outbox.cursors("")
 
 
 def told(outbox: Outbox, kind: RecordClass) -> ClassLedger:

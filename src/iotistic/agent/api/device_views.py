@@ -68,6 +68,8 @@ def cloud_json(cloud: SyncStatus | None) -> Json | None:
             }
             for channel in cloud.channels
         ],
+        "takesRecords": not cloud.records_refused,
+        "clockSkew": cloud.clock_skew_s,
     }
 
 

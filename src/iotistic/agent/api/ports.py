@@ -6,26 +6,25 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from iotistic.agent.api.kept_ports import Journal, Locks, Outbox, Store
 from iotistic.agent.config import Judgement
-from iotistic.agent.outbox import ClassLedger, DeadLetter, DropReason
 from iotistic.agent.provisioning.factory_reset import ResetPlan
 from iotistic.agent.provisioning.status import ProvisioningStatus
 from iotistic.agent.reconciler.snapshot import Snapshot
 from iotistic.agent.settings import SettingRow
-from iotistic.agent.store.compaction import Bulk
-from iotistic.agent.store.records import Finding, Identity, JournalEntry, StoredTarget
 from iotistic.agent.supervisor import ServiceHealth
 from iotistic.agent.sync import SyncOutcome, SyncStatus
 from iotistic.agent.telemetry.metrics import Details, Metrics
 from iotistic.engines.protocol import ContainerLogLine, EngineInfo, EngineTraits, Space
 from iotistic.model.errors import IotisticError
 from iotistic.model.observation import Resources
-from iotistic.model.records import RecordClass
 from iotistic.model.secret import Secret
 from iotistic.planner.foresight import Foreseen
 from iotistic.planner.step import Plan
 from iotistic.planner.wanted import Wanted
-from iotistic.planner.world import Intent, Lock, LockOwner, Subject, World
+from iotistic.planner.world import Intent, Subject, World
+
+__all__ = ["Journal", "Locks", "Outbox", "Store"]
 
 
 class AgentProcess(Protocol):
@@ -72,6 +71,14 @@ class Readings(Protocol):
 
     async def read(self) -> Metrics:
         """Those that are cheap to read; OSError when that fails."""
+        ...
+
+
+class Traffic(Protocol):
+    """The account of what the link to the cloud costs."""
+
+    def as_json(self, *, days: int) -> dict[str, Any]:
+        """Today, this month, and the last days."""
         ...
 
 
@@ -167,107 +174,6 @@ class Engine(Protocol):
         self, container_id: str, *, tail: int, follow: bool, since_s: float | None = None
     ) -> AsyncGenerator[ContainerLogLine, None]:
         """A container's output; who leaves it early closes it."""
-        ...
-
-
-class Journal(Protocol):
-    """What was done to apps and why."""
-
-    async def add(self, entries: Sequence[JournalEntry]) -> None:
-        """Write entries, all or none."""
-        ...
-
-    async def of(
-        self, app_id: int, service_id: str | None = None, *, limit: int = 200
-    ) -> tuple[JournalEntry, ...]:
-        """The newest of an app, newest first; with a service those about it and about the app."""
-        ...
-
-
-class Locks(Protocol):
-    """The locks of persons and of the agent."""
-
-    async def all(self) -> tuple[Lock, ...]:
-        """Those in force."""
-        ...
-
-    async def save(self, lock: Lock) -> None:
-        """Insert or replace by (app, owner)."""
-        ...
-
-    async def remove(self, app_id: int, owner: LockOwner) -> None:
-        """Let go of a lock, if there is one."""
-        ...
-
-
-class Store(Protocol):
-    """What the API asks of the store."""
-
-    @property
-    def journal(self) -> Journal:
-        """What was done and why."""
-        ...
-
-    @property
-    def locks(self) -> Locks:
-        """What holds changes of apps off."""
-        ...
-
-    @property
-    def identity(self) -> Identity:
-        """Who this device is."""
-        ...
-
-    async def target(self) -> StoredTarget | None:
-        """The accepted target."""
-        ...
-
-    async def intents(self) -> tuple[Intent, ...]:
-        """What persons asked for."""
-        ...
-
-    async def change_settings(self, changes: Mapping[str, str | None]) -> None:
-        """Store settings, all or none of them; None removes one."""
-        ...
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What opening found and dealt with."""
-        ...
-
-    async def bulk(self) -> Bulk:
-        """How large the database is, and how much of it is empty."""
-        ...
-
-    async def compact(self) -> Bulk:
-        """Give back what is empty; how large it is now."""
-        ...
-
-    async def backup(self, file: Path) -> None:
-        """Write a consistent copy to a new file of mode 0600."""
-        ...
-
-    async def restore(self, file: Path) -> Path | None:
-        """Put a backup into the place of the database, and say where that one is kept now.
-
-        Raises Refused, and then nothing has changed, for a file that does not fit.
-        """
-        ...
-
-
-class Outbox(Protocol):
-    """What waits to leave the device."""
-
-    def ledger(self) -> Mapping[RecordClass, ClassLedger]:
-        """What became of all records, by class."""
-        ...
-
-    async def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """What the far side refused, newest first."""
-        ...
-
-    async def clear(self, record_class: RecordClass | None, reason: DropReason) -> int:
-        """Drop what waits, of one class or of all; how many there were."""
         ...
 
 

@@ -49,6 +49,9 @@ class Rooms:
     policy: Policy = field(default_factory=Policy)
     storage: Callable[[], Sequence[IotisticError]] = tuple
     """What somebody should know of the state folder."""
+    link: Callable[[], Sequence[IotisticError]] = tuple
+    """What somebody should know of the link to the cloud."""
+    traffic: ports.Traffic | None = None
     safe_mode: ports.SafeMode | None = None
     runtime_dir: Path | None = None
     logs: Callable[[], Mapping[str, Any]] = dict

@@ -7,13 +7,15 @@ from aiohttp import web
 from iotistic.agent.api.metrics import metrics_text
 from iotistic.agent.api.plan_views import target_json
 from iotistic.agent.api.replies import json_reply
+from iotistic.agent.api.requests import query_integer
 from iotistic.agent.api.rooms import Rooms
 from iotistic.agent.logs.redaction import masked
+from iotistic.agent.traffic import DAYS_KEPT
 from iotistic.model.errors import NotFound
 
 
 class StateRoutes:
-    """`/v1/state`, `/metrics`."""
+    """`/v1/state`, `/v1/traffic`, `/metrics`."""
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
@@ -23,6 +25,7 @@ class StateRoutes:
         return [
             web.get("/v1/state/target", self.target),
             web.get("/v1/state/current", self.current),
+            web.get("/v1/traffic", self.traffic),
             web.get("/metrics", self.metrics),
         ]
 
@@ -38,6 +41,13 @@ class StateRoutes:
     async def current(self, _: web.Request) -> web.Response:
         """What the next full report would say."""
         return json_reply(masked(await self._rooms.current.gather(None)))
+
+    async def traffic(self, request: web.Request) -> web.Response:
+        """What the link to the cloud costs, in bytes by purpose. Query: `days`."""
+        days = query_integer(request, "days", default=1, high=DAYS_KEPT)
+        if self._rooms.traffic is None:
+            raise NotFound("traffic is not counted here")
+        return json_reply(self._rooms.traffic.as_json(days=days))
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Figures for Prometheus; those of processes, network and services as read last."""

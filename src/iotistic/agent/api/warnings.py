@@ -14,7 +14,7 @@ CONFIG_KEYS_MAX = 5
 
 def warnings_of(rooms: Rooms, facts: Facts) -> list[Json]:
     """All of them, the most urgent first."""
-    found = [*rooms.storage(), *rooms.listening.problems.values()]
+    found = [*rooms.storage(), *rooms.link(), *rooms.listening.problems.values()]
     if facts.snapshot.look_error is not None:
         found.insert(0, facts.snapshot.look_error)
     if (clock := rooms.wall_clock.problem) is not None:

@@ -9,6 +9,8 @@
     report         the document, from snapshot and facts (pure); `service_rows`, `metric_fields`,
                    `release_fields`: releases and the plan, in words that time alone does not change
     cadence        when to poll and report next, how the link stands (pure)
+    thrift         what a low bandwidth and a tight budget make of the intervals (pure)
+    clock_skew     how far the wall clock is from the cloud's (pure)
     channel        counts failures, waits after them, says so; `rounds`: the loop of each
     status         what the Device API shows of it
 
@@ -28,6 +30,7 @@ from iotistic.agent.sync.channel import CredentialsRefused
 from iotistic.agent.sync.cloud_sync import CloudSync
 from iotistic.agent.sync.current_state import CurrentState
 from iotistic.agent.sync.status import ChannelStatus, SyncOutcome, SyncStatus
+from iotistic.agent.sync.thrift import intervals_for, pace_for
 from iotistic.agent.sync.turns import CourierPace
 
 __all__ = [
@@ -39,4 +42,6 @@ __all__ = [
     "SyncIntervals",
     "SyncOutcome",
     "SyncStatus",
+    "intervals_for",
+    "pace_for",
 ]

@@ -33,11 +33,18 @@ CHANGE_SETTLE_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncIntervals:
-    """How often to poll, to look for changes worth a report, and to read detailed metrics."""
+    """How often to poll, to look for changes worth a report, and to read detailed metrics.
+
+    `alive_s`: within which time a report goes in any case. `in_detail`: whether processes,
+    interfaces and containers are told; without them, figures alone are no reason for a report
+    but every `metrics_s`.
+    """
 
     poll_s: float = 60.0
     report_s: float = 10.0
     metrics_s: float = 300.0
+    alive_s: float = KEEP_ALIVE_S
+    in_detail: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +182,7 @@ def look_due_s(times: ReportTimes, *, interval_s: float, now_s: float) -> float:
 
 def promise_s(intervals: SyncIntervals) -> float:
     """Within which time the next report comes: the cloud takes three times that for offline."""
-    return max(KEEP_ALIVE_S, 1.25 * intervals.report_s)
+    return max(intervals.alive_s, 1.25 * intervals.report_s)
 
 
 def alive_after_s(promised_s: float, rng: Random) -> float:

@@ -17,6 +17,7 @@ from iotistic.agent.store.records import CloudLink, Identity, StoredTarget
 from iotistic.agent.sync import cadence
 from iotistic.agent.sync.cadence import SyncIntervals
 from iotistic.agent.sync.channel import Channel
+from iotistic.agent.sync.clock_skew import skew_s, skew_warning
 from iotistic.agent.sync.courier import Courier, Outbox
 from iotistic.agent.sync.current_state import CurrentState
 from iotistic.agent.sync.poller import Offer, Poller
@@ -170,6 +171,11 @@ class CloudSync:
             error=self._unusable,
         )
 
+    def warnings(self) -> tuple[IotisticError, ...]:
+        """What somebody should know of what the cloud's answers tell."""
+        told_s = self._session.clock_skew_s() if self._session is not None else None
+        return () if told_s is None else (skew_warning(told_s),)
+
     @property
     def latency_ms(self) -> float | None:
         """How long the cloud took to begin its last answer; None without a cloud that answers."""
@@ -243,14 +249,21 @@ class CloudSync:
             self.poll_hint()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Session:
-    """The time with one link."""
+    """The time with one link. `skew_s` is what was told of the clock until now."""
 
     http: CloudHttp
     poller: Poller
     reporter: Reporter
     courier: Courier
+    skew_s: float | None = None
+
+    def clock_skew_s(self) -> float | None:
+        """How far the device's clock is behind the cloud's, when that is worth telling."""
+        if self.http.heard is not None:
+            self.skew_s = skew_s(self.skew_s, self.http.heard)
+        return self.skew_s
 
     @property
     def latency_ms(self) -> float | None:
@@ -281,6 +294,7 @@ class _Session:
             received_bytes=dict(self.http.traffic.received),
             latency_ms=self.latency_ms,
             records_refused=self.courier.is_refused,
+            clock_skew_s=self.clock_skew_s(),
         )
 
 

@@ -34,6 +34,7 @@ _OUTBOX_RETRY_S = 10.0
 _OFF_LOOP_FROM_BYTES = 32 * 1024
 _NOT_KNOWN = frozenset({404, 405, 501})
 _NOT_UNDERSTOOD = frozenset({400, 413, 422})
+_PURPOSES = {RecordClass.LOG: "logs", RecordClass.METRIC: "metrics"}
 _ALL = frozenset(RecordClass)
 
 
@@ -226,13 +227,12 @@ class Courier:
         packing = partial(pack, batch, dialect=self._link.dialect, compress=compress)
         is_small = batch.bytes_bound < _OFF_LOOP_FROM_BYTES
         content = packing() if is_small else await asyncio.to_thread(packing)
-        purpose = "logs" if is_log else "records"
         reply = await self._http.request(
             "POST",
-            f"/device/{self._uuid}/{purpose}",
+            f"/device/{self._uuid}/{'logs' if is_log else 'records'}",
             content=content,
             device_key=self._link.api_key,
-            purpose=purpose,
+            purpose=_PURPOSES.get(batch.record_class, "records"),
         )
         return receipt_of(reply, batch)
 

@@ -53,7 +53,7 @@ class CurrentState:
         agent_version: str,
         machine_hash: str,
         read_host: Callable[[], HostFacts] = read_host_facts,
-        storage: Callable[[], Sequence[IotisticError]] = tuple,
+        warnings: Callable[[], Sequence[IotisticError]] = tuple,
         clock_synced: Callable[[], bool] = lambda: False,
         latency_ms: Callable[[], float | None] = lambda: None,
         outbox: Callable[[], Mapping[str, Any]] = dict,
@@ -67,7 +67,7 @@ class CurrentState:
         self._agent_version = agent_version
         self._machine_hash = machine_hash
         self._read_host = read_host
-        self._storage = storage
+        self._warnings = warnings
         self._clock_synced = clock_synced
         self._latency_ms = latency_ms
         self._outbox = outbox
@@ -86,14 +86,16 @@ class CurrentState:
         dropped_reports: int = 0,
     ) -> dict[str, Any]:
         """The document now. Metrics that hardly moved are as in `accepted`, the last one told."""
-        in_detail = self._clock.now_s() >= self._details_due_s
+        is_due = self._clock.now_s() >= self._details_due_s
+        in_detail = self._intervals().in_detail
         try:
-            await self._read(in_detail=in_detail)
+            await self._read(is_due=is_due, in_detail=in_detail)
         except OSError as error:
             # A report without fresh figures is better than none.
             self._log.warning("metrics cannot be read", error=str(error))
         metrics = self._fresh
-        if accepted is not None and not in_detail and not moved(accepted, self._fresh):
+        may_wait = not in_detail or (accepted is not None and not moved(accepted, self._fresh))
+        if accepted is not None and not is_due and may_wait:
             metrics = {name: accepted[name] for name in FIELDS if name in accepted}
         return self._document(metrics, dialect, dropped_reports)
 
@@ -104,11 +106,14 @@ class CurrentState:
         errors = (snapshot.engine_error, snapshot.look_error)
         return snapshot.rounds > 0 or any(error is not None for error in errors)
 
-    async def _read(self, *, in_detail: bool) -> None:
-        if in_detail:
+    async def _read(self, *, is_due: bool, in_detail: bool) -> None:
+        if not in_detail:
+            self._details, self._rates = {}, {}
+        if is_due:
             # Set first: what cannot be read is not tried again at every look.
             self._details_due_s = self._clock.now_s() + self._intervals().metrics_s
             self._host = await asyncio.to_thread(self._read_host)
+        if is_due and in_detail:
             details = await self._metrics.read_details()
             self._details, self._rates = detail_fields(details), rate_fields(details)
             # Here and not each time: sending what waits would else be news to be sent.
@@ -130,7 +135,7 @@ class CurrentState:
             now_s=now_s,
             boot_wall_ms=self._boot_wall_ms,
             config=self._config(),
-            storage=self._storage(),
+            warnings=self._warnings(),
             dialect=dialect,
             dropped_reports=dropped_reports,
             clock_synced=self._clock_synced(),

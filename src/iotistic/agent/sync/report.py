@@ -48,7 +48,7 @@ class ReportFacts:
     now_s: float
     boot_wall_ms: int
     config: Judgement = field(default_factory=Judgement)
-    storage: Sequence[IotisticError] = ()
+    warnings: Sequence[IotisticError] = ()
     dialect: Dialect = Dialect.V2
     dropped_reports: int = 0
     clock_synced: bool = False
@@ -179,7 +179,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
 
 
 def _warnings(snapshot: Snapshot, facts: ReportFacts) -> list[dict[str, Any]]:
-    warnings = [_warning(error) for error in facts.storage]
+    warnings = [_warning(error) for error in facts.warnings]
     if snapshot.refusal is not None:
         warnings.append(_warning(snapshot.refusal, version=snapshot.offered_version))
     if snapshot.engine_error is not None:

@@ -31,7 +31,8 @@ class SyncStatus:
 
     Bytes are counted by purpose (`poll`, `report`), HTTP alone. `latency_ms`: how long the cloud
     took to begin its last answer. `records_refused`: this cloud takes no records, or no log lines;
-    they are kept, and it is asked again once an hour.
+    they are kept, and it is asked again once an hour. `clock_skew_s`: how far the device's clock is
+    behind the cloud's, when it is too far.
     """
 
     state: ConnectionState
@@ -43,6 +44,7 @@ class SyncStatus:
     received_bytes: Mapping[str, int] = field(default_factory=dict)
     latency_ms: float | None = None
     records_refused: bool = False
+    clock_skew_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
