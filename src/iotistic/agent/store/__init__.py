@@ -3,6 +3,8 @@
     store            class Store: everything the other rooms ask for
     memory           the part of it about what was done, locked, wished and learned:
                      store.releases, .locks, .images, .containers, .journal
+    tended           the part of it that mends files in use; `mending` does it, `place` notices that
+                     files are gone, `space` is what it asks of the guard over the disk
     opening          the rules below; `inspection` looks and judges, `files` sets aside
     identity_file    identity.json: uuid, keys, credentials. It counts, the database does not
     sealing          what is secret at rest; `sealed_document` knows which values of a target are
@@ -25,9 +27,15 @@ has the same identity and goes on without the network. Opening decides by what i
     gone           gone                        a new device
     any            of a newer agent            refused, not a byte of it is changed
 
+A target in `target-last-good.json` that is newer than the database's takes its place.
+
 A database is always made complete under another name and then moved into place. Made anew, it
 holds identity and last target, and what persons asked for, good and rejected releases and what is
 known of images and containers, as far as that can still be read.
+
+In use the same holds without a restart. Damage: opened anew by these rules, with what is known in
+memory. Deleted, moved away, replaced: the files are still open, and a copy of them is put back. No
+room: the guard gives things up, then what matters is refused and nothing of it acknowledged.
 
 The store is the one writer, so what is asked for in every round is kept in memory (`Kept`).
 
