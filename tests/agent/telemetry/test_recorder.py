@@ -23,6 +23,7 @@ from iotistic.agent.telemetry import (
 from iotistic.agent.telemetry.points import HOST_UNITS, SERVICE_UNITS, host_point, service_point
 from iotistic.model.records import RecordClass
 from tests.agent.sync.builders import METRICS, FixedMetrics
+from tests.agent.telemetry.test_containers import ScriptedEngine, seen
 from tests.agent.virtual_clock import VirtualClock
 
 RATES = NetworkRates(
@@ -66,15 +67,22 @@ class Device:
         self.host = FixedMetrics()
         self.outbox = Outbox()
         self.interval_s = 300.0
+        self.usages: tuple[ContainerUsage, ...] = ()
         self.recorder = Recorder(
             host=self.host,
-            details=self.host,
+            details=self,
             latency_ms=lambda: 12.5,
             records=self.outbox,
             interval_s=lambda: self.interval_s,
             clock=self.clock,
             log=LogBook(self.clock, output=io.StringIO()).logger(),
         )
+
+    async def read_details(self) -> Details:
+        return await self.host.read_details()
+
+    async def read_containers(self) -> tuple[ContainerUsage, ...]:
+        return self.usages
 
 
 @asynccontextmanager
@@ -90,7 +98,7 @@ async def recording() -> AsyncIterator[Device]:
 
 async def test_every_interval_one_record_of_the_host_and_one_of_each_container() -> None:
     async with recording() as device:
-        device.host.details = Details(network=(RATES,), containers=(WEB,))
+        device.host.details, device.usages = Details(network=(RATES,)), (WEB,)
         assert device.outbox.points == [], "the first reading is what the next is compared with"
         await device.clock.advance(601)
 
@@ -149,6 +157,21 @@ async def test_the_report_and_the_record_share_what_costs_much_to_read(tmp_path:
         clock._now_s += 30
 
     assert host.reads == 4, "one every 150 s"
+
+
+async def test_a_report_does_not_wait_for_the_engine() -> None:
+    clock, engine = VirtualClock(), ScriptedEngine()
+    readings = Readings(
+        FixedMetrics(),
+        ContainerReader(engine, lambda: seen(1), clock),
+        interval_s=lambda: 300.0,
+        clock=clock,
+    )
+
+    assert (await readings.read_details()).containers == ()
+    assert engine.asked == []
+    usages = await readings.read_containers()
+    assert (await readings.read_details()).containers == usages != ()
 
 
 class CountingHost(FixedMetrics):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from iotistic.agent.clock import Clock, sleep_unless
 from iotistic.agent.logs import AgentLogger
-from iotistic.agent.telemetry.metrics import Details, Metrics
+from iotistic.agent.telemetry.metrics import ContainerUsage, Details, Metrics
 from iotistic.agent.telemetry.points import host_point, host_record, service_record
 from iotistic.model.records import RecordClass
 from iotistic.model.words import LogComponent
@@ -26,7 +26,11 @@ class DetailSource(Protocol):
     """The figures that cost more; OSError when they cannot be read."""
 
     async def read_details(self) -> Details:
-        """Processes, interfaces, containers."""
+        """Processes and interfaces."""
+        ...
+
+    async def read_containers(self) -> Sequence[ContainerUsage]:
+        """What the containers use; never raises."""
         ...
 
 
@@ -76,13 +80,18 @@ class Recorder:
         """Record until cancelled."""
         began_s = self._clock.now_s()
         await self._read()
+        await self._details.read_containers()
         while True:
             while (left_s := began_s + self._interval_s() - self._clock.now_s()) > 0:
                 self._changed.clear()
                 await sleep_unless(self._changed, left_s, self._clock)
             began_s = self._clock.now_s()
+            at_ms = self._clock.wall_ms()
             if (found := await self._read()) is not None:
-                self._record(*found)
+                point = host_point(*found, self._latency_ms())
+                self._records.offer(RecordClass.METRIC, host_record(point), at_ms=at_ms)
+            for usage in await self._details.read_containers():
+                self._records.offer(RecordClass.METRIC, service_record(usage), at_ms=at_ms)
 
     async def _read(self) -> tuple[Metrics, Details] | None:
         try:
@@ -94,10 +103,3 @@ class Recorder:
             return None
         self._failing = False
         return found
-
-    def _record(self, metrics: Metrics, details: Details) -> None:
-        at_ms = self._clock.wall_ms()
-        host = host_point(metrics, details, self._latency_ms())
-        self._records.offer(RecordClass.METRIC, host_record(host), at_ms=at_ms)
-        for usage in details.containers:
-            self._records.offer(RecordClass.METRIC, service_record(usage), at_ms=at_ms)

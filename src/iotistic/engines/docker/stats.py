@@ -66,7 +66,8 @@ async def read_stats(connection: Connection, container_id: str) -> ContainerStat
         content = await connection.fetch(
             "GET",
             f"containers/{container_id}/stats",
-            # One shot: else the engine takes a second reading a second later, for its percent.
+            # One shot: else the engine waits for a second reading, for its percent. Even so the
+            # answer comes with its next tick, up to a second later.
             params={"stream": "false", "one-shot": "true"},
             within_s=STATS_S,
         )
