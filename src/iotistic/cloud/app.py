@@ -105,7 +105,7 @@ async def open_cloud(
             limits=limits,
             on_set_up=on_set_up,
         )
-        await cloud.housekeeping.once()
+        await cloud.housekeeping.prepare()
         yield cloud
     finally:
         await database.close()

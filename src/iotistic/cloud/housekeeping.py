@@ -51,9 +51,13 @@ class Housekeeping:
 
     async def once(self) -> None:
         """One round."""
+        await self.prepare()
+        await self._retention.sweep()
+
+    async def prepare(self) -> None:
+        """The part that is short, and done before anybody is served."""
         await self._ring.rotate_if_due()
         async with self._database.write() as connection:
             await self._sessions.sweep(connection)
             await self._attempts.sweep(connection)
             await self._audit.sweep(connection)
-        await self._retention.sweep()

@@ -121,15 +121,15 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("bad", REFUSED.values(), ids=REFUSED)
-async def test_what_cannot_be_used_is_named_and_passed_over(
-    cloud: Running, key: str, bad: dict[str, Any]
-) -> None:
-    answer = await send(cloud, key, bad, record(9, of="reading", data={"ok": 1}))
+async def test_what_cannot_be_used_is_named_and_passed_over(cloud: Running, key: str) -> None:
+    for number, (what, bad) in enumerate(REFUSED.items()):
+        epoch = f"{number:08x}"
 
-    assert answer["watermarks"] == {bad["class"]: {EPOCH: 1}, "reading": {EPOCH: 9}}
-    assert [refused["seq"] for refused in answer["rejected"]] == [1]
-    assert await stored(cloud, "reading") == [(EPOCH, 9)]
+        answer = await send(cloud, key, {**bad, "epoch": epoch}, record(number + 1, of="reading"))
+
+        assert answer["watermarks"] == {bad["class"]: {epoch: 1}, "reading": {EPOCH: number + 1}}
+        assert [refused["seq"] for refused in answer["rejected"]] == [1], what
+    assert len(await stored(cloud, "reading")) == len(REFUSED)
 
 
 UNREADABLE = {
@@ -146,20 +146,20 @@ UNREADABLE = {
 }
 
 
-@pytest.mark.parametrize("bad", UNREADABLE.values(), ids=UNREADABLE)
 async def test_a_line_without_an_id_names_itself_and_nothing_is_taken(
-    cloud: Running, key: str, bad: Any
+    cloud: Running, key: str
 ) -> None:
-    reply = await cloud.ask("POST", RECORDS, key=key, content=ndjson([record(1), b"", bad]))
+    for what, bad in UNREADABLE.items():
+        reply = await cloud.ask("POST", RECORDS, key=key, content=ndjson([record(1), b"", bad]))
 
-    assert (reply.status_code, reply.json()["code"]) == (400, "invalid-field")
-    assert reply.json()["details"]["path"] == "line 3"
-    assert "hush" not in reply.text
+        assert (reply.status_code, reply.json()["code"]) == (400, "invalid-field"), what
+        assert reply.json()["details"]["path"] == "line 3"
+        assert "hush" not in reply.text
     assert await stored(cloud) == []
 
 
 async def test_a_body_is_bounded_however_well_it_packs(cloud: Running, key: str) -> None:
-    bomb = gzip.compress(b" " * 300_000_000, compresslevel=9)
+    bomb = gzip.compress(b" " * 100_000_000, compresslevel=1)
     for headers in ({}, {"Content-Encoding": "gzip"}):
         reply = await cloud.ask("POST", RECORDS, key=key, content=bomb, headers=headers)
         assert (reply.status_code, reply.json()["code"]) == (413, "too-large")
@@ -169,15 +169,11 @@ async def test_a_body_is_bounded_however_well_it_packs(cloud: Running, key: str)
     assert (many.status_code, many.json()["code"]) == (413, "too-large")
 
 
-@pytest.mark.parametrize(
-    "content", [b"\x1f\x8b", b"\x1f\x8b\x08\x00rubbish", gzip.compress(b"")[:-3]]
-)
-async def test_what_begins_like_gzip_and_is_none_is_refused(
-    cloud: Running, key: str, content: bytes
-) -> None:
-    reply = await cloud.ask("POST", RECORDS, key=key, content=content)
+async def test_what_begins_like_gzip_and_is_none_is_refused(cloud: Running, key: str) -> None:
+    for content in (b"\x1f\x8b", b"\x1f\x8b\x08\x00rubbish", gzip.compress(b"")[:-3]):
+        reply = await cloud.ask("POST", RECORDS, key=key, content=content)
 
-    assert (reply.status_code, reply.json()["code"]) == (400, "invalid-field")
+        assert (reply.status_code, reply.json()["code"]) == (400, "invalid-field")
 
 
 async def test_an_empty_body_changes_nothing(cloud: Running, key: str) -> None:

@@ -8,7 +8,7 @@ from random import Random
 from tests.cloud.records.sending import DEVICE, record, send
 from tests.cloud.running import Running
 
-SEEDS = range(25)
+SEEDS = range(10)
 CLASSES = ("event", "reading")
 Id = tuple[str, str, int]
 

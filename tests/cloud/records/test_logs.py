@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from iotistic.cloud.db import database as database_module
+from iotistic.cloud.db.database import Database
 from tests.cloud.joining import Device
 from tests.cloud.records.sending import DEVICE, EPOCH, LOGS, RECORDS, line, ndjson, record, send
-from tests.cloud.running import OTHER_UUID, START_MS, ManualClock, Running
+from tests.cloud.running import OTHER_UUID, START_MS, ManualClock, Running, running_cloud, url_of
 
 BOMB = gzip.compress(b" " * 100_000_000)
 KINDS: dict[str, tuple[str, dict[str, str], Callable[[bytes], bytes]]] = {
@@ -23,13 +27,7 @@ KINDS: dict[str, tuple[str, dict[str, str], Callable[[bytes], bytes]]] = {
 
 @pytest.fixture
 async def key(cloud: Running) -> str:
-    """The key of a device of the present dialect."""
-    return await Device(cloud, (await cloud.new_key())["key"]).joined()
-
-
-@pytest.fixture
-async def old_key(cloud: Running) -> str:
-    """The key of a device of the older dialect."""
+    """The key of a device of the older dialect: only refusals differ between the two."""
     return await cloud.o1_device()
 
 
@@ -44,22 +42,16 @@ async def messages(cloud: Running, query: str = "") -> list[str]:
     return [one["message"] for one in await shown(cloud, query)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_lines_come_in_every_form_that_agents_send(
-    cloud: Running, key: str, kind: str
-) -> None:
-    content_type, headers, pack = KINDS[kind]
-    body = pack(ndjson([line("one"), line("two")]) + b"\n")
+async def test_lines_come_in_every_form_that_agents_send(cloud: Running, key: str) -> None:
+    for kind, (content_type, headers, pack) in KINDS.items():
+        body = pack(ndjson([line(f"{kind} 1"), line(f"{kind} 2")]) + b"\n")
 
-    reply = await cloud.ask(
-        "POST", LOGS, key=key, content=body, headers=headers | {"Content-Type": content_type}
-    )
+        answer = await cloud.ok(
+            "POST", LOGS, key=key, content=body, headers=headers | {"Content-Type": content_type}
+        )
 
-    assert (reply.status_code, reply.json()) == (
-        200,
-        {"status": "ok", "received": 2, "rejected": 0},
-    )
-    assert await messages(cloud) == ["one", "two"]
+        assert answer == {"status": "ok", "received": 2, "rejected": 0}
+    assert await messages(cloud) == [f"{kind} {number}" for kind in KINDS for number in (1, 2)]
 
 
 async def test_a_line_is_shown_as_it_came(cloud: Running, key: str) -> None:
@@ -156,41 +148,36 @@ async def test_a_batch_with_an_id_is_stored_once(cloud: Running, key: str, heade
     assert await messages(cloud) == ["one", "one"]
 
 
-async def test_a_whole_report_in_a_line_loses_its_context(cloud: Running, old_key: str) -> None:
+async def test_a_whole_report_in_a_line_loses_its_context(cloud: Running, key: str) -> None:
     sent = line("Metrics Report", context={"environment": {"PASSWORD": "hush"}})
 
-    await send(cloud, old_key, sent, path=LOGS)
+    await send(cloud, key, sent, path=LOGS)
 
     (found,) = await shown(cloud)
     assert "context" not in found
     assert "hush" not in json.dumps(found)
 
 
-@pytest.mark.parametrize("letter", ["x", "é", "\u0001", "😀"])
-async def test_a_line_that_is_too_long_is_cut_and_says_so(
-    cloud: Running, key: str, letter: str
-) -> None:
-    sent = line(letter * 200_000, epoch=EPOCH, seq=1, context={"big": "y" * 1000})
+async def test_a_line_that_is_too_long_is_cut_and_says_so(cloud: Running, key: str) -> None:
+    letters = ["x", "é", "\u0001", "😀"]
+    for seq, letter in enumerate(letters, 1):
+        sent = line(letter * 200_000, epoch=EPOCH, seq=seq, context={"big": "y" * 1000})
+        answer = await send(cloud, key, sent, path=LOGS)
+        assert answer["watermarks"] == {"log": {EPOCH: seq}}
 
-    answer = await send(cloud, key, sent, path=LOGS)
-
-    assert answer["watermarks"] == {"log": {EPOCH: 1}}
-    (found,) = await shown(cloud)
-    assert found["truncated"] is True
-    assert 10_000 <= len(json.dumps(found["message"], ensure_ascii=False).encode()) <= 64 * 1024
-    assert set(found["message"]) == {letter}
+    for letter, found in zip(letters, await shown(cloud), strict=True):
+        size = len(json.dumps(found["message"], ensure_ascii=False).encode())
+        assert found["truncated"] is True
+        assert 10_000 <= size <= 64 * 1024
+        assert set(found["message"]) == {letter}
 
 
-@pytest.mark.parametrize(
-    ("said", "level"),
-    [("warn", "warn"), ("WARNING", "warn"), ("fatal", "error"), ("loud", "info"), (3, "info")],
-)
-async def test_every_level_becomes_one_of_four(
-    cloud: Running, key: str, said: Any, level: str
-) -> None:
-    await send(cloud, key, line("x", level=said), path=LOGS)
+async def test_every_level_becomes_one_of_four(cloud: Running, key: str) -> None:
+    said = {"warn": "warn", "WARNING": "warn", "fatal": "error", "loud": "info", "": "info"}
 
-    assert [one["level"] for one in await shown(cloud)] == [level]
+    await send(cloud, key, *(line("x", level=level) for level in said), path=LOGS)
+
+    assert [one["level"] for one in await shown(cloud)] == list(said.values())
 
 
 async def test_a_line_without_a_time_has_that_of_its_arrival(cloud: Running, key: str) -> None:
@@ -225,16 +212,20 @@ async def test_lines_are_chosen_by_service_level_and_time(cloud: Running, key: s
     assert await messages(cloud, "?limit=0") == []
 
 
-@pytest.mark.parametrize(
-    "query", ["level=loud", "limit=1001", "from=now", "from=2026-01-01T00:00:00", "service=a%00"]
-)
-async def test_a_question_that_makes_no_sense_is_refused(
-    cloud: Running, key: str, query: str
-) -> None:
-    reply = await cloud.ask("GET", f"{DEVICE}/logs?{query}", who="viewer")
+async def test_a_question_that_makes_no_sense_is_refused(cloud: Running, key: str) -> None:
+    for query in (
+        "level=loud",
+        "limit=1001",
+        "from=now",
+        "from=2026-01-01T00:00:00",
+        "service=a%00",
+        "follow=1&after=x",
+    ):
+        reply = await cloud.ask("GET", f"{DEVICE}/logs?{query}", who="viewer")
 
-    assert (reply.status_code, reply.json()["code"]) == (400, "invalid-field")
-    assert reply.json()["details"]["path"] == query.partition("=")[0]
+        assert (reply.status_code, reply.json()["code"]) == (400, "invalid-field"), query
+        path = query.removeprefix("follow=1&").partition("=")[0]
+        assert reply.json()["details"]["path"] == path
 
 
 async def test_a_page_of_long_lines_ends_early(cloud: Running, key: str) -> None:
@@ -282,16 +273,36 @@ HOPELESS = {
 }
 
 
-@pytest.mark.parametrize("what", HOPELESS)
-async def test_a_device_of_the_older_dialect_is_never_refused(
-    cloud: Running, old_key: str, what: str
-) -> None:
-    content, headers = HOPELESS[what]
+async def test_a_device_of_the_older_dialect_is_never_refused(cloud: Running, key: str) -> None:
+    for what, (content, headers) in HOPELESS.items():
+        reply = await cloud.ask("POST", LOGS, key=key, content=content, headers=headers)
 
-    reply = await cloud.ask("POST", LOGS, key=old_key, content=content, headers=headers)
-
-    assert (reply.status_code, reply.json()["status"], reply.json()["received"]) == (200, "ok", 0)
+        answer = reply.json()
+        assert (reply.status_code, answer["status"], answer["received"]) == (200, "ok", 0), what
     assert await shown(cloud) == []
+
+
+async def test_while_the_database_is_held_an_older_device_is_told_nothing_of_it(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_S", 0.05)
+    async with running_cloud(database) as cloud:
+        old = await cloud.o1_device()
+        new = await Device(cloud, (await cloud.new_key())["key"], uuid=OTHER_UUID).joined()
+        new_logs = f"/api/v1/device/{OTHER_UUID}/logs"
+        for key, path in ((old, LOGS), (new, new_logs)):  # the first use of a key is a write
+            await send(cloud, key, line("x"), path=path)
+        elsewhere = await asyncio.to_thread(Database, url_of(database))
+        async with elsewhere.write():
+            replies = [
+                await cloud.ask("POST", path, key=key, content=ndjson([line("x")]))
+                for key, path in ((old, LOGS), (new, new_logs))
+            ]
+        await elsewhere.close()
+
+    assert [reply.status_code for reply in replies] == [200, 503]
+    assert replies[0].json()["received"] == 0
+    assert replies[1].headers["Retry-After"] == "2"
 
 
 async def test_a_hundred_thousand_tiny_lines_cost_little(cloud: Running, key: str) -> None:
@@ -300,9 +311,9 @@ async def test_a_hundred_thousand_tiny_lines_cost_little(cloud: Running, key: st
     assert (answer["received"], answer["rejected"]) == (0, 100_000)
 
 
-async def test_what_an_older_agent_dropped_is_taken(cloud: Running, old_key: str) -> None:
+async def test_what_an_older_agent_dropped_is_taken(cloud: Running, key: str) -> None:
     body = {"deviceUuid": "x", "summaries": [{"totalCount": 5}], "reportedAt": START_MS}
 
-    answer = await cloud.ok("POST", f"{LOGS}/dropped-summaries", body, key=old_key)
+    answer = await cloud.ok("POST", f"{LOGS}/dropped-summaries", body, key=key)
 
     assert answer == {"status": "ok"}

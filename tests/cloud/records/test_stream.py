@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,10 +15,14 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from iotistic.cloud.connections import BoundedHttp
+from iotistic.cloud.db.database import Database
 from iotistic.cloud.records import stream
 from iotistic.cloud.records.follow import Bells
+from iotistic.cloud.records.query import LogQuery
+from iotistic.cloud.records.shelf import Shelf
+from iotistic.cloud.records.stream import LogStream
 from tests.cloud.records.sending import DEVICE, LOGS, line, send
-from tests.cloud.running import TOKENS, Running, bearer
+from tests.cloud.running import TOKENS, Running, bearer, url_of
 
 Event = tuple[str, dict[str, Any]]
 
@@ -163,10 +168,35 @@ async def test_many_may_follow_but_not_too_many(
     assert (reply.status_code, reply.json()["code"]) == (429, "too-many-followers")
 
 
-async def test_a_cursor_is_a_number(cloud: Running, key: str) -> None:
-    reply = await cloud.ask("GET", f"{DEVICE}/logs?follow=1&after=x", who="viewer")
+class CountingShelf(Shelf):
+    """Counts the looks for new lines."""
 
-    assert (reply.status_code, reply.json()["details"]["path"]) == (400, "after")
+    looks = 0
+
+    async def logs_after(
+        self, device_id: int, query: LogQuery, cursor: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        self.looks += 1
+        return await super().logs_after(device_id, query, cursor)
+
+
+async def test_many_who_follow_the_same_cost_one_look(
+    cloud: Running, database: Path, key: str
+) -> None:
+    store = await asyncio.to_thread(Database, url_of(database))
+    shelf, bells = CountingShelf(store), Bells()
+    log_stream = LogStream(shelf, bells)
+    streams = [log_stream.events(1, LogQuery(), after=0) for _ in range(50)]
+    await asyncio.gather(*(anext(one) for one in streams))  # a sign of life
+    await send(cloud, key, line("one"), path=LOGS)
+    bells.ring(1)
+
+    pieces = await asyncio.gather(*(anext(one) for one in streams))
+
+    assert all(b'"one"' in piece for piece in pieces)
+    assert shelf.looks == 1
+    await asyncio.gather(*(one.aclose() for one in streams))
+    await store.close()
 
 
 async def test_a_bell_rings_for_its_device_only() -> None:

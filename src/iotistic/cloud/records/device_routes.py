@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 from litestar import post
 from litestar.di import NamedDependency
+from sqlalchemy.exc import SQLAlchemyError
 
 from iotistic.cloud.access import Access, DeviceCaller
+from iotistic.cloud.db.database import DatabaseUnavailable
 from iotistic.cloud.records.intake import Intake, Taken
 from iotistic.cloud.records.items import Item
 from iotistic.cloud.records.lines import count_lines, read_log_lines, read_records
@@ -72,10 +74,14 @@ async def take_logs(
     try:
         pace.check(device.device_id)
         return await _take_lines(request, device, intake, pace)
-    except IotisticError as error:
-        _log.info("log lines dropped", extra={"device": device.uuid, "code": error.code})
+    except (IotisticError, SQLAlchemyError) as error:
+        code = error.code if isinstance(error, IotisticError) else type(error).__name__
+        # A flood is not to flood our log as well.
+        is_ours = not isinstance(error, IotisticError) or isinstance(error, DatabaseUnavailable)
+        level = logging.WARNING if is_ours else logging.DEBUG
+        _log.log(level, "log lines dropped", extra={"device": device.uuid, "reason": code})
         await _drain(request)
-        return {"status": "ok", "received": 0, "rejected": 0, "message": error.message}
+        return {"status": "ok", "received": 0, "rejected": 0, "message": f"dropped: {code}"}
 
 
 @post("/device/{uuid:str}/logs/dropped-summaries", access=Access.DEVICE, status_code=200)

@@ -20,9 +20,12 @@ class Bells:
         self._followers_max = followers_max
         self._waiting: dict[int, set[asyncio.Event]] = {}
         self.is_closed = False
+        self.rings = 0
+        """How often any of them rang: a look that began later sees what was told of."""
 
     def ring(self, device_id: int) -> None:
-        """Something is new of this device."""
+        """Something is new of this device, and committed."""
+        self.rings += 1
         for event in self._waiting.get(device_id, ()):
             event.set()
 

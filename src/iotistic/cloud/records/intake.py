@@ -237,7 +237,7 @@ class Intake:
             ]
             change = {
                 "rows": len(added),
-                "bytes": sum(len(item.body) for item in added),
+                "bytes": sum(item.size for item in added),
                 "received": len(added),
                 **{
                     name: sum(

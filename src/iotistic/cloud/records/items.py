@@ -43,6 +43,11 @@ class Item:
     seen_as: str | None = None
     refusal: InvalidField | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of its body."""
+        return len(self.body) if self.body.isascii() else len(self.body.encode())
+
     def row(self, device_id: int, now_ms: int) -> dict[str, Any]:
         """Its columns. An implausible time of the device gives way to ours."""
         at_ms, synced = self.at_ms, self.clock_synced
@@ -53,7 +58,7 @@ class Item:
             "at": at_ms,
             "received_at": now_ms,
             "clock_synced": synced,
-            "size": len(self.body),
+            "size": self.size,
             "epoch": self.epoch,
             "seq": self.seq,
             "body": self.body,

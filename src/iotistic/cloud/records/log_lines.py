@@ -21,7 +21,7 @@ _MESSAGE_BYTES_MAX = 60 * 1024
 _ESCAPED_BYTES_MAX = _MESSAGE_BYTES_MAX // 6
 _METRICS_REPORT = "Metrics Report"
 # These are columns, or the wire's own.
-_TAKEN = ("timestamp", "level", "serviceName", "isStderr", "epoch", "seq", "truncated")
+_TAKEN = ("timestamp", "level", "serviceName", "isStderr", "epoch", "seq", "synced", "truncated")
 
 
 def log_item(value: object, at: str, *, clock_synced: bool = True) -> Item:
@@ -48,7 +48,7 @@ def log_item(value: object, at: str, *, clock_synced: bool = True) -> Item:
         epoch=epoch,
         seq=seq,
         at_ms=_time_of(value.get("timestamp")),
-        clock_synced=clock_synced,
+        clock_synced=clock_synced and value.get("synced") is not False,
         body=_encoded(body, message),
         more={"level": level_of(value.get("level")), "service": _service_of(value)},
         seen_as=_seen_as(value.get("id")) if epoch is None else None,

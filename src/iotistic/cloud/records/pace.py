@@ -27,7 +27,7 @@ class Pace:
     """Lets a device send `records_per_minute` and `bytes_per_minute`, a minute's worth at once.
 
     A batch is let in while anything is left and may overdraw it: what matters is the mean.
-    `clock` gives milliseconds that only grow.
+    A clock that is put back costs a device nothing but the time until it is noticed.
     """
 
     def __init__(

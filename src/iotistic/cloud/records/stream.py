@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
@@ -23,12 +23,17 @@ _ALIVE = b": alive\n\n"
 _GATHER_S = 0.2
 
 
+_Piece = tuple[bytes, int, bool]
+"""Events, the cursor behind them, and whether there may be more."""
+
+
 class LogStream:
     """Gives a device's log piece by piece."""
 
     def __init__(self, shelf: Shelf, bells: Bells) -> None:
         self._shelf = shelf
         self._bells = bells
+        self._looks: dict[Any, asyncio.Task[_Piece]] = {}
 
     def check(self) -> None:
         """Raises TooManyAttempts when too many follow already."""
@@ -36,7 +41,7 @@ class LogStream:
 
     async def events(
         self, device_id: int, query: LogQuery, *, after: int | None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The lines behind the cursor `after`, or the last ones, and then those that come."""
         try:
             async with asyncio.timeout(FOLLOW_S_MAX):
@@ -50,7 +55,7 @@ class LogStream:
 
     async def _events(
         self, device_id: int, query: LogQuery, after: int | None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         with self._bells.listening(device_id) as event:
             if after is None:
                 cursor = await self._shelf.last_log(device_id)
@@ -63,10 +68,10 @@ class LogStream:
             wanted = replace(query, limit=_PIECE, offset=0, span=Span())
             while not self._bells.is_closed:
                 event.clear()
-                lines, cursor = await self._shelf.logs_after(device_id, wanted, cursor)
-                if lines:
-                    yield _packed(lines)
-                if len(lines) == _PIECE:
+                piece, cursor, is_full = await self._look_together(device_id, wanted, cursor)
+                if piece:
+                    yield piece
+                if is_full:
                     continue
                 try:
                     async with asyncio.timeout(ALIVE_S):
@@ -75,6 +80,21 @@ class LogStream:
                     yield _ALIVE
                 else:
                     await asyncio.sleep(_GATHER_S)
+
+    async def _look_together(self, device_id: int, query: LogQuery, cursor: int) -> _Piece:
+        """One look for all who stand at the same place: a ring wakes them at the same time."""
+        key = (device_id, query, cursor, self._bells.rings)
+        look = self._looks.get(key)
+        if look is None:
+            look = asyncio.create_task(self._look(device_id, query, cursor))
+            self._looks[key] = look
+            look.add_done_callback(lambda _: self._looks.pop(key, None))
+        # Whoever hangs up takes nothing from the others.
+        return await asyncio.shield(look)
+
+    async def _look(self, device_id: int, query: LogQuery, cursor: int) -> _Piece:
+        lines, behind = await self._shelf.logs_after(device_id, query, cursor)
+        return _packed(lines), behind, len(lines) == query.limit
 
 
 def _packed(lines: list[dict[str, Any]]) -> bytes:
