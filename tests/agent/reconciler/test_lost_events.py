@@ -1,4 +1,4 @@
-"""An engine whose event stream ends each time: asked ever more seldom, and the timer still heals."""
+"""An engine whose event stream ends each time is asked ever more seldom, and the timer heals."""
 
 from __future__ import annotations
 
