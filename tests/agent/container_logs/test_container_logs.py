@@ -328,7 +328,7 @@ async def test_secrets_of_the_app_and_of_the_agent_never_get_into_a_line(device:
             "key=canary-of-app-1 and canary-of-agent",
             "canary-pem-2",
             "x" * 65_500 + "canary-of-app-1",
-            "https://user:canary-in-url@host/",
+            "https://user:{}@host/".format("canary-in-url"),
         )
         await following.until_stored("started")
         device.secrets = (Secret("canary-later"),)
