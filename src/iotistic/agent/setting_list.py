@@ -168,7 +168,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="METRICS_INTERVAL_MS", parse=_milliseconds(1000), default="300000", restart=False,
-        about="How often processes and interfaces are reported.",
+        about="How often figures are recorded, and processes, interfaces and services reported.",
     ),
     Setting(
         name="RECONCILIATION_INTERVAL_MS", parse=_milliseconds(1000), default="30000",
