@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from iotistic.agent.http import CloudHttp
+from iotistic.agent.logs import LogBook
+from iotistic.agent.store import CloudLink
+from iotistic.agent.sync import SyncIntervals
+from iotistic.agent.sync.poller import Poller
 from iotistic.agent.validity import fetch_validity, read_validity
 from iotistic.model.errors import CloudUnavailable
+from iotistic.model.secret import Secret
+from iotistic.model.words import Dialect
 from tests.agent.certificates import authority, server_context
 from tests.agent.provisioning.builders import JumpingClock
 from tests.agent.test_http import replying, serving
+from tests.agent.virtual_clock import VirtualClock
 
 YOUNG = (1.0, 2.0)
 OLD = (-3.0, 1.0)
@@ -105,3 +115,40 @@ def test_half_and_broken_certificates_have_no_dates_or_some_and_never_fail(
     found = read_validity(bytes(whole))
 
     assert found is None or found.begins.tzinfo is UTC
+
+
+async def test_it_is_asked_again_and_again_until_the_clock_is_right(tmp_path: Path) -> None:
+    clock = VirtualClock(sleepers=1)
+    book = LogBook(clock, output=io.StringIO())
+    tls = server_context(tmp_path, authority(), valid_from_days=-3, valid_days=1)
+    async with (
+        serving(replying(), tls) as url,
+        CloudHttp(url, clock=clock, ca_cert=authority().pem, clock_in_doubt=lambda: True) as http,
+    ):
+        poller = Poller(
+            http=http,
+            link=CloudLink(
+                endpoint=url, dialect=Dialect.V2, device_id="1", api_key=Secret("k" * 20)
+            ),
+            uuid="u",
+            held_etag=None,
+            offer=not_offered,
+            intervals=SyncIntervals,
+            clock=clock,
+            rng=Random(1),
+            log=book.logger(),
+        )
+        task = asyncio.ensure_future(poller.run())
+        await clock.advance(600)
+        task.cancel()
+        await asyncio.wait([task])
+
+    health = poller.channel.health
+    assert health.failures >= 10, "at least once a minute"
+    assert health.error is not None
+    assert health.error.code == "tls-clock"
+    assert len([r for r in book.records() if r["level"] == "warning"]) <= 3, "told when it is new"
+
+
+async def not_offered(document: object, etag: str | None) -> None:
+    raise AssertionError(document, etag)
