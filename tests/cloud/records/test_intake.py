@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from iotistic.cloud.records import intake
+from iotistic.cloud.records import epochs
 from tests.cloud.records.sending import DEVICE, EPOCH, RECORDS, ndjson, record, send
 from tests.cloud.running import OTHER_UUID, START_MS, UUID, ManualClock, Running
 
@@ -216,7 +216,7 @@ async def test_the_same_batch_at_the_same_time_is_stored_once(
 async def test_a_device_that_starts_anew_all_the_time_fills_nothing(
     cloud: Running, key: str, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
 ) -> None:
-    monkeypatch.setattr(intake, "EPOCHS_KEPT", 20)
+    monkeypatch.setattr(epochs, "EPOCHS_KEPT", 20)
     for start in range(0, 60, 10):
         clock.advance(s=60)
         await send(cloud, key, *(record(1, epoch=f"{n:08x}") for n in range(start, start + 10)))
@@ -225,15 +225,15 @@ async def test_a_device_that_starts_anew_all_the_time_fills_nothing(
 
     assert len(again["watermarks"]["event"]) == 10
     found = await cloud.ok("GET", f"{DEVICE}/records/gaps?limit=1000", who="viewer")
-    epochs = [one["epoch"] for one in found["classes"]["event"]["epochs"]]
-    assert sorted(epochs) == [f"{n:08x}" for n in range(40, 60)]
+    kept = [one["epoch"] for one in found["classes"]["event"]["epochs"]]
+    assert sorted(kept) == [f"{n:08x}" for n in range(40, 60)]
     assert found["classes"]["event"]["received"] == 60
 
 
 async def test_a_device_that_skips_every_other_number_fills_nothing(
     cloud: Running, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "GAPS_KEPT", 5)
+    monkeypatch.setattr(epochs, "GAPS_KEPT", 5)
 
     await send(cloud, key, *(record(seq) for seq in range(2, 102, 2)))
     far = {"seq": 2**53 - 1}

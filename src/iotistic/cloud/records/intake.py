@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from iotistic.cloud.clock import DAY_MS, Clock
+from iotistic.cloud.clock import Clock
 from iotistic.cloud.db.database import Database
-from iotistic.cloud.db.tables import (
-    devices,
-    record_epochs,
-    record_gaps,
-    record_streams,
-    seen_log_ids,
-)
+from iotistic.cloud.db.tables import devices, record_streams, seen_log_ids
+from iotistic.cloud.records.epochs import Epoch, gather, note, watermarks
 from iotistic.cloud.records.items import TABLES, Item
 from iotistic.cloud.records.limits import MEGABYTE, RecordLimits
 from iotistic.cloud.records.room import make_room
-from iotistic.cloud.records.watermark import Advance, Tally, advance, bounded_sum
+from iotistic.cloud.records.watermark import bounded_sum
 from iotistic.model.records import BATCH_RECORDS_MAX, RecordClass
 
-EPOCHS_KEPT = 2 * BATCH_RECORDS_MAX
-"""Of a class of a device; a batch may bring as many as it has records. Of one that starts anew
-each minute it is the last day and more; what comes of a forgotten one is news again.
-"""
-GAPS_KEPT = 1000
-"""Of a class of a device; how many records are missing is counted for ever."""
-ID_KEPT_MS = DAY_MS
 _IDS_AT_ONCE = 500
 
 
@@ -42,15 +29,6 @@ class Taken:
     stored: int
     watermarks: Mapping[str, Mapping[str, int]]
     rejected: Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Epoch:
-    record_class: RecordClass
-    epoch: str
-    is_new: bool
-    known: Tally
-    done: Advance
 
 
 class Intake:
@@ -83,60 +61,15 @@ class Intake:
             await connection.execute(
                 update(devices).where(devices.c.id == device_id).values(last_seen_at=now)
             )
-            epochs = await self._epochs(connection, device_id, items)
+            epochs = await gather(connection, device_id, items)
             fresh = _fresh(items, epochs)
             fresh += await self._unnumbered(connection, device_id, items, batch, now)
             await self._store(connection, device_id, fresh, now)
-            await self._note(connection, device_id, epochs, now)
+            await note(connection, device_id, epochs, now)
             await self._count(connection, device_id, fresh, epochs, now)
         if any(item.record_class is RecordClass.LOG for item in fresh):
             self._wake(device_id)
-        return Taken(stored=len(fresh), watermarks=_watermarks(epochs), rejected=_rejections(items))
-
-    async def _epochs(
-        self, connection: AsyncConnection, device_id: int, items: Iterable[Item]
-    ) -> list[_Epoch]:
-        good: dict[tuple[RecordClass, str], list[int]] = {}
-        bad: dict[tuple[RecordClass, str], list[int]] = {}
-        for item in items:
-            if item.epoch is not None and item.seq is not None:
-                key = (item.record_class, item.epoch)
-                good.setdefault(key, [])
-                (bad if item.refusal else good).setdefault(key, []).append(item.seq)
-        known = await self._known(connection, device_id, list(good))
-        return [
-            _Epoch(
-                record_class=key[0],
-                epoch=key[1],
-                is_new=key not in known,
-                known=known.get(key, Tally()),
-                done=advance(known.get(key, Tally()), seqs, bad.get(key, ())),
-            )
-            for key, seqs in good.items()
-        ]
-
-    async def _known(
-        self, connection: AsyncConnection, device_id: int, keys: list[tuple[RecordClass, str]]
-    ) -> dict[tuple[RecordClass, str], Tally]:
-        found: dict[tuple[RecordClass, str], Tally] = {}
-        table = record_epochs.c
-        for record_class, group in groupby(sorted(keys), key=lambda key: key[0]):
-            epochs = [epoch for _, epoch in group]
-            for start in range(0, len(epochs), _IDS_AT_ONCE):
-                query = select(record_epochs).where(
-                    table.device_id == device_id,
-                    table["class"] == record_class.value,
-                    table.epoch.in_(epochs[start : start + _IDS_AT_ONCE]),
-                )
-                for row in (await connection.execute(query)).all():
-                    found[record_class, row.epoch] = Tally(
-                        watermark=row.watermark,
-                        received=row.received,
-                        duplicates=row.duplicates,
-                        missing=row.missing,
-                        rejected=row.rejected,
-                    )
-        return found
+        return Taken(stored=len(fresh), watermarks=watermarks(epochs), rejected=_rejections(items))
 
     async def _unnumbered(
         self,
@@ -182,50 +115,12 @@ class Intake:
             for start in range(0, len(values), BATCH_RECORDS_MAX):
                 await connection.execute(insert(table), values[start : start + BATCH_RECORDS_MAX])
 
-    async def _note(
-        self, connection: AsyncConnection, device_id: int, epochs: Sequence[_Epoch], now: int
-    ) -> None:
-        new = [one for one in epochs if one.is_new]
-        if new:
-            await connection.execute(
-                insert(record_epochs),
-                [
-                    _named(device_id, one)
-                    | asdict(one.done.tally)
-                    | {"first_at": now, "last_at": now}
-                    for one in new
-                ],
-            )
-        for one in epochs:
-            if not one.is_new:
-                table = record_epochs.c
-                await connection.execute(
-                    update(record_epochs)
-                    .where(
-                        table.device_id == device_id,
-                        table["class"] == one.record_class.value,
-                        table.epoch == one.epoch,
-                    )
-                    .values(**asdict(one.done.tally), last_at=now)
-                )
-        gaps = [
-            _named(device_id, one) | {"first_seq": first, "last_seq": last, "at": now}
-            for one in epochs
-            for first, last in one.done.gaps
-        ]
-        if gaps:
-            await connection.execute(insert(record_gaps), gaps)
-        for record_class in sorted({one.record_class for one in new}):
-            await _forget_epochs(connection, device_id, record_class)
-        for record_class in sorted({one.record_class for one in epochs if one.done.gaps}):
-            await _forget_gaps(connection, device_id, record_class)
-
     async def _count(
         self,
         connection: AsyncConnection,
         device_id: int,
         fresh: Sequence[Item],
-        epochs: Sequence[_Epoch],
+        epochs: Sequence[Epoch],
         now: int,
     ) -> None:
         """Bring the sums up to date, and let the oldest rows go where there are too many."""
@@ -277,7 +172,7 @@ class Intake:
         return sums
 
 
-def _fresh(items: Iterable[Item], epochs: Iterable[_Epoch]) -> list[Item]:
+def _fresh(items: Iterable[Item], epochs: Iterable[Epoch]) -> list[Item]:
     """What is to be stored, in the order of the numbers within each epoch."""
     wanted = {
         (one.record_class, one.epoch, seq): n
@@ -292,17 +187,6 @@ def _fresh(items: Iterable[Item], epochs: Iterable[_Epoch]) -> list[Item]:
     return [item for _, item in sorted(found.items(), key=lambda pair: pair[0])]
 
 
-def _named(device_id: int, one: _Epoch) -> dict[str, Any]:
-    return {"device_id": device_id, "class": one.record_class.value, "epoch": one.epoch}
-
-
-def _watermarks(epochs: Iterable[_Epoch]) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    for one in epochs:
-        found.setdefault(one.record_class.value, {})[one.epoch] = one.done.tally.watermark
-    return found
-
-
 def _rejections(items: Iterable[Item]) -> list[dict[str, Any]]:
     return [
         {
@@ -315,28 +199,3 @@ def _rejections(items: Iterable[Item]) -> list[dict[str, Any]]:
         for item in items
         if item.refusal is not None
     ]
-
-
-async def _forget_epochs(
-    connection: AsyncConnection, device_id: int, record_class: RecordClass
-) -> None:
-    table = record_epochs.c
-    mine = (table.device_id == device_id, table["class"] == record_class.value)
-    count = (await connection.execute(select(func.count()).where(*mine))).scalar_one()
-    if count > EPOCHS_KEPT:
-        oldest = (
-            select(table.epoch)
-            .where(*mine)
-            .order_by(table.last_at, table.epoch)
-            .limit(count - EPOCHS_KEPT)
-        )
-        await connection.execute(delete(record_epochs).where(*mine, table.epoch.in_(oldest)))
-
-
-async def _forget_gaps(
-    connection: AsyncConnection, device_id: int, record_class: RecordClass
-) -> None:
-    table = record_gaps.c
-    mine = (table.device_id == device_id, table["class"] == record_class.value)
-    last = select(table.id).where(*mine).order_by(table.id.desc()).offset(GAPS_KEPT).limit(1)
-    await connection.execute(delete(record_gaps).where(*mine, table.id <= last.scalar_subquery()))

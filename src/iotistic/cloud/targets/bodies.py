@@ -22,13 +22,16 @@ async def read_change(request: AnyRequest, dialect: Dialect) -> Change:
     """The change that a body asks for. Raises InvalidField, TooLarge.
 
     JSON is the whole target, or one app as `{compose, …}`; YAML is either of them as well, a
-    compose file with `appId` and `appName` in the query.
+    compose file with `appId`, `appName` and `replace` in the query.
     """
     if media_type_of(request) in _YAML:
         text = await read_text(request, bytes_max=YAML_BYTES_MAX)
         query = request.query_params
         app_id, app_name = query.get("appId"), query.get("appName")
-        return await asyncio.to_thread(_from_yaml, text, dialect, app_id, app_name)
+        replace = query.get("replace") in ("1", "true")
+        return await asyncio.to_thread(
+            lambda: _from_yaml(text, dialect, app_id, app_name, replace=replace)
+        )
     body = await read_json(request, bytes_max=BODY_BYTES_MAX)
     return await asyncio.to_thread(_from_json, body, dialect)
 
@@ -39,7 +42,9 @@ def _from_json(body: Any, dialect: Dialect) -> Change:
     return parse_draft(body, dialect)
 
 
-def _from_yaml(text: str, dialect: Dialect, app_id: str | None, app_name: str | None) -> Change:
+def _from_yaml(
+    text: str, dialect: Dialect, app_id: str | None, app_name: str | None, *, replace: bool
+) -> Change:
     document = read_yaml(text).value
     if not is_compose(document):
         return parse_draft(document, dialect)
@@ -48,6 +53,7 @@ def _from_yaml(text: str, dialect: Dialect, app_id: str | None, app_name: str | 
         dialect=dialect,
         app_id=None if app_id is None else check_integer(_number(app_id), "appId", low=1),
         app_name=app_name,
+        replace=replace,
     )
 
 

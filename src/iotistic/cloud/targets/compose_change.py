@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from iotistic.cloud.targets.draft import COMMENT_LENGTH_MAX, Content, parse_draft
@@ -16,7 +17,7 @@ from iotistic.compose import (
     read_yaml,
     resolved,
 )
-from iotistic.model.errors import InvalidField
+from iotistic.model.errors import Conflict, InvalidField
 from iotistic.model.reader import Fields, check_integer, check_text
 from iotistic.model.words import Dialect
 
@@ -30,7 +31,8 @@ class ComposeChange:
 
     Which app: `app_id`, else the id that the file asks for, else that of the app of the same
     name, else a free one. Services keep the ids they had by their names, so a file that takes
-    over what runs restarts nothing for that.
+    over what runs restarts nothing for that. An app that seems to be another one is replaced only
+    if somebody named it (`app_id`) or said so (`replace`).
     """
 
     document: Any = field(repr=False)
@@ -39,14 +41,20 @@ class ComposeChange:
     app_name: str | None = None
     comment: str = ""
     new_epoch: bool = False
+    replace: bool = False
     warnings: tuple[str, ...] = ()
 
     def onto(self, before: Mapping[str, Any]) -> Content:
-        """The target with that app in it. Raises InvalidField with the path in the file."""
+        """The target with that app in it.
+
+        Raises InvalidField with the path in the file, or Conflict (`replaces-another-app`).
+        """
         apps: Mapping[str, Any] = before["apps"]
         name = self.app_name or own_name(self.document)
         app_id = self.app_id or own_app_id(self.document) or app_id_of(name, apps)
         held = apps.get(str(app_id), {})
+        if held and self.app_id is None and not self.replace:
+            _refuse_another(held, app_id, name, self.document)
         found = from_compose(
             self.document,
             app_id=app_id,
@@ -89,9 +97,33 @@ def parse_compose_change(raw: Mapping[str, Any], dialect: Dialect) -> ComposeCha
         app_name=fields.optional_text("appName"),
         comment=fields.optional_text("comment", length_max=COMMENT_LENGTH_MAX) or "",
         new_epoch=fields.boolean("newEpoch", default=False),
+        replace=fields.boolean("replace", default=False),
     )
     fields.warn_unknown()
-    return replace(change, warnings=tuple(fields.warnings))
+    return dataclasses.replace(change, warnings=tuple(fields.warnings))
+
+
+def _refuse_another(
+    held: Mapping[str, Any], app_id: int, name: str | None, document: Mapping[str, Any]
+) -> None:
+    """Raise Conflict when what is held seems to be another app than the file's.
+
+    It is called otherwise, or has no service of the file.
+    """
+    known = held.get("appName")
+    services = {one["serviceName"] for one in held.get("services", ())}
+    coming = document.get("services")
+    theirs = set(coming) if isinstance(coming, Mapping) else set()
+    if (name is None or name == known) and (not services or services & theirs):
+        return
+    there = ", ".join(sorted(services)[:5]) or "no services"
+    raise Conflict(
+        f"app {app_id} of this device is {known!r} ({there[:200]}); the file would replace it"
+        f" by {name or known!r}",
+        code="replaces-another-app",
+        remedy="if that is meant: --replace, or --app with its id; else give the file another"
+        " name, or x-iotistic.app_id",
+    )
 
 
 def _variables(fields: Fields) -> dict[str, str]:
