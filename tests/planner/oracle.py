@@ -138,13 +138,13 @@ def _unmet_of(
     name = f"{service.app_id}/{service.key}"
     found = containers_of(world, service)
     state = wanted_state(world, service)
-    if len(found) == 1 and found[0].name != service.request.name:
+    if found and all(container.name != service.request.name for container in found):
         yield f"{name} is called {found[0].name}"
     if state is RunState.STOPPED:
         if any(c.state in ACTIVE for c in found):
             yield f"{name} runs and is to be stopped"
         ended = [c for c in found if c.state is ContainerState.EXITED]
-        if is_one_shot(service) and any(_is_it(device, service, c) for c in ended):
+        if is_one_shot(service) and any(not differs(device, world, app, c) for c in ended):
             yield f"{name} would count as done"
         return
     if not found and is_one_shot(service) and is_completed(world, service):
