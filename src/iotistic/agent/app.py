@@ -44,9 +44,8 @@ from iotistic.agent.running import AgentProcess, Ending, Room, Run, Running
 from iotistic.agent.runtime_folders import RuntimeFolders
 from iotistic.agent.settings import Settings
 from iotistic.agent.store import Store, StoredTarget
-from iotistic.agent.survival import Progress, RunRecord, SafeMode, Watchdog
-from iotistic.agent.survival.safe_mode import ROOMS as SAFE_ROOMS
-from iotistic.agent.survival.status_line import status_line
+from iotistic.agent.survival import Progress, RunRecord, SafeMode
+from iotistic.agent.survival.surviving import surviving
 from iotistic.agent.sync import CloudSync, CurrentState
 from iotistic.agent.telemetry import (
     ContainerReader,
@@ -337,12 +336,9 @@ class DeviceAgent:
             clock=clock,
             log=self._log,
         )
-        running.rooms = (
+        rooms = (
             Room("device-api", api.run),
-            Room(
-                "state-reconciler",
-                progress.until_end("state-reconciler", _after(reconciler.load, reconciler.run)),
-            ),
+            Room("state-reconciler", _after(reconciler.load, reconciler.run)),
             Room("provisioning", manager.run),
             Room("cloud-sync", sync.run),
             Room("scheduled-restart", restart.run),
@@ -354,20 +350,14 @@ class DeviceAgent:
             Room("cloud-logs", logs.agent.run),
             Room("container-logs", logs.containers.run),
         )
-        watchdog = Watchdog(
-            progress,
-            lambda: status_line(
-                reconciler.snapshot(),
-                cloud=str(status.state) if (status := sync.status()) else None,
-                is_safe=safe_mode.is_on,
-            ),
-            self._log,
+        running.rooms = surviving(
+            rooms,
+            safe_mode=safe_mode,
+            progress=progress,
+            snapshot=reconciler.snapshot,
+            cloud=sync.status,
+            log=self._log,
         )
-        if watchdog.is_wanted:
-            running.rooms += (Room("watchdog", watchdog.run),)
-        if safe_mode.is_on:
-            running.rooms = tuple(room for room in running.rooms if room.name in SAFE_ROOMS)
-        running.rooms += (Room("safe-mode", safe_mode.run),)
         return running
 
     def _learn_secrets(self, store: Store) -> None:

@@ -6,6 +6,8 @@
     departure   class Departure: SIGTERM to exit in seconds, whatever hangs
     progress    class Progress: which rooms owe a sign of life
     watchdog    class Watchdog: tells the service manager as long as nothing is stuck
+    status_line how the agent does, in one line
+    surviving   which rooms a run has
 
 The invariant: what counts as a crash has left a trace of its own (an exception, a fatal signal's
 dump, the kernel's count of out-of-memory kills). A SIGTERM, a SIGKILL by hand, a power cut and a

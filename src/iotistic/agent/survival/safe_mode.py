@@ -15,19 +15,6 @@ from iotistic.model.observation import Container
 from iotistic.model.words import LogComponent
 
 LOOK_EVERY_S = 60.0
-ROOMS = frozenset(
-    {
-        "device-api",
-        "provisioning",
-        "cloud-sync",
-        "courier",
-        "storage",
-        "wall-clock",
-        "watchdog",
-        "events",
-    }
-)
-"""The rooms that run in safe mode, beside itself."""
 
 
 class Engine(Protocol):
