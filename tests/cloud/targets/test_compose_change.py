@@ -230,3 +230,31 @@ async def test_the_same_file_again_asks_nothing_new_of_a_service(cloud: Running,
     await bring(cloud, SHOP)
 
     assert await apps_of(cloud, key) == before
+
+
+OTHERS = {
+    "another service under its name": "name: shop\nservices: {till: {image: 'nginx:1.27'}}",
+    "another name under its id": (
+        "name: depot\nx-iotistic: {app_id: 1001}\nservices: {web: {image: 'nginx:1.27'}}"
+    ),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
+async def test_an_app_that_seems_to_be_another_one_is_replaced_only_if_that_is_said(
+    cloud: Running, key: str, other: str
+) -> None:
+    await bring(cloud, SHOP)
+
+    for query in ("", "?dryRun=1"):
+        refused = await bring(cloud, other, query)
+        assert refused.status_code == 409
+        assert refused.json()["code"] == "replaces-another-app"
+        assert "'shop'" in refused.json()["message"]
+    assert [a["services"][0]["serviceName"] for a in (await apps_of(cloud, key)).values()] == [
+        "web"
+    ]
+
+    assert (await bring(cloud, {"compose": other, "replace": True})).status_code == 200
+    assert (await bring(cloud, SHOP, "?replace=1")).status_code == 200
+    assert (await bring(cloud, other, "?appId=1001")).status_code == 200

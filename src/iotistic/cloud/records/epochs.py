@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from iotistic.cloud.db.tables import record_epochs, record_gaps
-from iotistic.cloud.records.items import Item
+from iotistic.cloud.records.items import Item, execute_all
 from iotistic.cloud.records.watermark import Advance, Tally, advance
 from iotistic.model.records import BATCH_RECORDS_MAX, RecordClass
 
@@ -65,9 +65,10 @@ async def note(
     if new:
         times = {"first_at": now_ms, "last_at": now_ms}
         values = [_named(device_id, one) | asdict(one.done.tally) | times for one in new]
-        await connection.execute(insert(record_epochs), values)
+        await execute_all(connection, insert(record_epochs), values)
     if held := [one for one in epochs if not one.is_new]:
-        await connection.execute(
+        await execute_all(
+            connection,
             _UPDATE,
             [
                 {f"_{name}": value for name, value in _named(device_id, one).items()}
@@ -82,7 +83,7 @@ async def note(
         for first, last in one.done.gaps
     ]
     if gaps:
-        await connection.execute(insert(record_gaps), gaps)
+        await execute_all(connection, insert(record_gaps), gaps)
     for record_class in sorted({one.record_class for one in new}):
         await _forget_epochs(connection, device_id, record_class)
     for record_class in sorted({one.record_class for one in epochs if one.done.gaps}):

@@ -13,11 +13,11 @@ from iotistic.cloud.clock import Clock
 from iotistic.cloud.db.database import Database
 from iotistic.cloud.db.tables import devices, record_streams, seen_log_ids
 from iotistic.cloud.records.epochs import Epoch, gather, note, watermarks
-from iotistic.cloud.records.items import TABLES, Item
+from iotistic.cloud.records.items import TABLES, Item, execute_all
 from iotistic.cloud.records.limits import MEGABYTE, RecordLimits
 from iotistic.cloud.records.room import make_room
 from iotistic.cloud.records.watermark import bounded_sum
-from iotistic.model.records import BATCH_RECORDS_MAX, RecordClass
+from iotistic.model.records import RecordClass
 
 _IDS_AT_ONCE = 500
 
@@ -97,7 +97,7 @@ class Intake:
             return []
         if new := [id_hash for id_hash in asked if id_hash not in seen]:
             values = [{"device_id": device_id, "id_hash": one, "at": now} for one in new]
-            await connection.execute(insert(seen_log_ids), values)
+            await execute_all(connection, insert(seen_log_ids), values)
         return [
             item
             for item in lines
@@ -111,9 +111,7 @@ class Intake:
         for item in fresh:
             rows.setdefault(TABLES[item.record_class], []).append(item.row(device_id, now))
         for table, values in rows.items():
-            # In pieces: what is made of the values is made on the loop.
-            for start in range(0, len(values), BATCH_RECORDS_MAX):
-                await connection.execute(insert(table), values[start : start + BATCH_RECORDS_MAX])
+            await execute_all(connection, insert(table), values)
 
     async def _count(
         self,

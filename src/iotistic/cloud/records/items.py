@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Executable, Table
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from iotistic.cloud.clock import DAY_MS
 from iotistic.cloud.db.tables import device_logs, device_records, metric_points
 from iotistic.model.errors import InvalidField
-from iotistic.model.records import RecordClass
+from iotistic.model.records import BATCH_RECORDS_MAX, RecordClass
 
 EARLIEST_MS = 1_577_836_800_000
 """2020 began. What is stamped earlier, or later than tomorrow, was stamped by no clock."""
@@ -64,3 +65,11 @@ class Item:
             "body": self.body,
             **self.more,
         }
+
+
+async def execute_all(
+    connection: AsyncConnection, statement: Executable, values: Sequence[Mapping[str, Any]]
+) -> None:
+    """Run a statement for all values, in pieces: what is made of them is made on the loop."""
+    for start in range(0, len(values), BATCH_RECORDS_MAX):
+        await connection.execute(statement, values[start : start + BATCH_RECORDS_MAX])

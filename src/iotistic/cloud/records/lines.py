@@ -16,7 +16,7 @@ from iotistic.model.errors import InvalidField
 from iotistic.model.reader import BODY_BYTES_MAX, Fields, decode_json
 from iotistic.model.records import BATCH_RECORDS_MAX, EPOCH, Record, RecordClass, decode_record
 
-LOG_LINES_MAX = 10_000
+LOG_LINES_MAX = 5_000
 NAMES_MAX = 512
 NAME_LENGTH_MAX = 256
 LABEL_LENGTH_MAX = 256
