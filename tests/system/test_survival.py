@@ -79,6 +79,7 @@ def test_three_crashes_lead_to_safe_mode_and_a_new_target_out_of_it(site: Site) 
     assert status["warnings"][0]["code"] == "safe-mode"
     assert "safe mode" in iotctl(site.agent, "status").stdout
     assert iotctl(site.agent, "safe-mode", "show").returncode == 7
+    assert "safe mode" in iotctl(site.agent, "services", "stop", "web").stderr
 
     def reported() -> bool | None:
         path = f"/api/v1/devices/{site.uuid}/current-state"

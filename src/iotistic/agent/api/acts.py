@@ -17,6 +17,7 @@ from iotistic.model.words import RunState
 from iotistic.planner.order import ACTIVE
 from iotistic.planner.world import Intent, IntentKind, StepKind, Subject
 
+SAFE_MODE = "safe-mode"
 _LOOK_S = 0.05
 _STOPS_AND_RESTARTS = (IntentKind.STOP, IntentKind.RESTART)
 
@@ -39,7 +40,13 @@ _WORDS = {  # (under way, done)
 
 
 def check_allowed(facts: Facts, app_id: int) -> None:
-    """Raise Conflict for an app that is not allowed here: nothing of it would be acted on."""
+    """Raise Refused (`safe-mode`), or Conflict for an app that is not allowed here.
+
+    Nothing would be done about it then.
+    """
+    error = facts.snapshot.look_error
+    if error is not None and error.code == SAFE_MODE:
+        raise error
     if (rejection := facts.rejections.get(app_id)) is not None:
         raise Conflict(
             f"nothing is done about app {app_id}: {rejection}",
