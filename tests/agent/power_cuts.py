@@ -282,6 +282,8 @@ class _Reader:
         elif len(paths) == 2 and paths[1]:
             kind = "link" if name.startswith("link") else "rename"
             self._ends[paths[1]] = self._ends.get(paths[0], 0)
+            if kind == "rename":  # a file made under that name again begins anew
+                self._ends.pop(paths[0], None)
             yield Call(kind, paths[0], paths[1])
 
     def _inside(self, path: str) -> str:
