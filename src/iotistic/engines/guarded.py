@@ -26,7 +26,7 @@ from iotistic.engines.protocol import (
     Space,
 )
 from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeRequest
-from iotistic.model.errors import ENGINE_UNRESPONSIVE, EngineUnavailable
+from iotistic.model.errors import EngineUnavailable, EngineUnresponsive
 from iotistic.model.image import ImageRef
 from iotistic.model.observation import Container, Inspected, Resources
 
@@ -36,7 +36,7 @@ FAILURES_MAX = 3
 PROBE_FLOOR_S = 0.2
 PROBE_CAP_S = 30.0
 _DOUBLINGS_MAX = 10
-_SILENT = frozenset({EngineUnavailable.code, ENGINE_UNRESPONSIVE})
+_SILENT = frozenset({EngineUnavailable.code, EngineUnresponsive.code})
 
 
 class Clock(Protocol):

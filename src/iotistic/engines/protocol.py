@@ -103,9 +103,6 @@ class Credentials:
 
 ProgressSink = Callable[[PullProgress], None]
 
-LAYERS_MISSING = "layers-missing"
-"""The engine knows the image or container, and what it is made of is not all there."""
-
 
 class Engine(Protocol):
     """What the agent needs of a container engine, for the one device whose uuid it was given.

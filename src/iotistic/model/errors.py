@@ -8,6 +8,8 @@ IotisticError
 └─ Unavailable         transient: back off and ask again
    ├─ CloudUnavailable
    └─ EngineUnavailable
+      ├─ EngineUnresponsive
+      └─ EngineFailed
 
 Codes are stable and kebab-case: branch on them, never on the text. An error is logged once,
 by the one who handles it, and chained (`raise ... from error`) when it changes its form.
@@ -18,8 +20,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 MASK = "***"
-ENGINE_UNRESPONSIVE = "engine-unresponsive"
-"""The engine takes calls and does not answer them, unlike one that is not there."""
 _SHOWN_LENGTH_MAX = 80
 
 
@@ -126,10 +126,28 @@ class CloudUnavailable(Unavailable):
 
 
 class EngineUnavailable(Unavailable):
-    """The container engine did not answer in time, or is not there."""
+    """The container engine is not there, or of no use now."""
 
     code: str = "engine-unavailable"
     channel: ClassVar[str] = "engine"
+
+
+class EngineUnresponsive(EngineUnavailable):
+    """The container engine takes calls and does not answer them in time."""
+
+    code: str = "engine-unresponsive"
+
+
+class EngineFailed(EngineUnavailable):
+    """The container engine answered, with an error of its own."""
+
+    code: str = "engine-error"
+
+
+class LayersMissing(Refused):
+    """Of an image or a container not everything is there any more."""
+
+    code: str = "layers-missing"
 
 
 def shown(value: object) -> str:

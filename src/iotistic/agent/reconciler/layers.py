@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from iotistic.agent.logs import AgentLogger
 from iotistic.agent.store import Store
-from iotistic.engines.protocol import LAYERS_MISSING, Engine
+from iotistic.engines.protocol import Engine
 from iotistic.model.container import ContainerRequest
-from iotistic.model.errors import IotisticError, Refused
+from iotistic.model.errors import IotisticError, LayersMissing, Refused
 from iotistic.planner.world import Attempt
 
 
@@ -27,9 +27,9 @@ class Layers:
         try:
             return await self._engine.create_container(request)
         except Refused as error:
-            if error.code != LAYERS_MISSING:
+            if error.code != LayersMissing.code:
                 raise
-            failures = before.count if before and before.code == LAYERS_MISSING else 0
+            failures = before.count if before and before.code == LayersMissing.code else 0
             if not await self._mend(request, failures):
                 raise
         return await self._engine.create_container(request)
@@ -39,7 +39,7 @@ class Layers:
         try:
             await self._engine.start(container_id)
         except Refused as error:
-            if error.code == LAYERS_MISSING:
+            if error.code == LayersMissing.code:
                 self._log.warning("layers missing, made anew", container=container_id[:12])
                 await self._engine.remove(container_id)
             raise

@@ -13,7 +13,7 @@ import msgspec
 from iotistic.engines.docker.errors import EngineAnswer, one_line
 from iotistic.engines.docker.host import DockerHost
 from iotistic.engines.protocol import EngineInfo
-from iotistic.model.errors import ENGINE_UNRESPONSIVE, EngineUnavailable
+from iotistic.model.errors import EngineUnavailable, EngineUnresponsive
 
 T = TypeVar("T")
 
@@ -232,9 +232,8 @@ async def _deadline(within_s: float, method: str, path: str) -> AsyncIterator[No
         async with asyncio.timeout(within_s):
             yield
     except TimeoutError as error:
-        raise EngineUnavailable(
+        raise EngineUnresponsive(
             f"the engine did not answer {method} /{path} within {within_s:.0f} s",
-            code=ENGINE_UNRESPONSIVE,
             remedy="see what holds it up: docs/how-to/engine-unresponsive.md",
         ) from error
 

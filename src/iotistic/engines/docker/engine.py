@@ -11,7 +11,6 @@ from iotistic.engines.docker.creation import create_container
 from iotistic.engines.docker.credentials import registry_logins
 from iotistic.engines.docker.deadlines import LIST_S
 from iotistic.engines.docker.errors import (
-    ENGINE_ERROR,
     EngineAnswer,
     NetworkTwins,
     general,
@@ -44,7 +43,7 @@ from iotistic.engines.protocol import (
     Space,
 )
 from iotistic.model.container import ContainerRequest, NetworkRequest, VolumeRequest
-from iotistic.model.errors import EngineUnavailable
+from iotistic.model.errors import EngineFailed
 from iotistic.model.image import ImageRef
 from iotistic.model.naming import LABEL_DEVICE
 from iotistic.model.observation import Container, Inspected, Resources
@@ -236,4 +235,4 @@ class DockerEngine:
             return await self._connection.fetch("GET", path, params=params, within_s=LIST_S)
         except EngineAnswer as answer:
             # Whatever it answers instead of a listing, it is none: never that there is nothing.
-            raise EngineUnavailable(f"list {path}: {answer.text}", code=ENGINE_ERROR) from answer
+            raise EngineFailed(f"list {path}: {answer.text}") from answer

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import re
 
-from iotistic.engines.protocol import LAYERS_MISSING
-from iotistic.model.errors import Conflict, EngineUnavailable, IotisticError, NotFound, Refused
+from iotistic.model.errors import (
+    Conflict,
+    EngineFailed,
+    EngineUnavailable,
+    IotisticError,
+    LayersMissing,
+    NotFound,
+    Refused,
+)
 
-ENGINE_ERROR = "engine-error"
-"""It answered, with an error of its own: unlike one that is silent."""
 _TEXT_LENGTH_MAX = 300
 CUT = "…"
 """At the end of a text that was cut off."""
@@ -87,7 +92,7 @@ def general(answer: EngineAnswer, what: str) -> IotisticError:
         return Conflict(message)
     if answer.status < 500:
         return Refused(message)
-    return EngineUnavailable(message, code=ENGINE_ERROR)
+    return EngineFailed(message)
 
 
 def network_twins(answer: EngineAnswer, what: str) -> NetworkTwins | None:
@@ -148,13 +153,12 @@ def taken_port(answer: EngineAnswer) -> tuple[str, int] | None:
     return (match["ip"], int(match["port"])) if match else ("", 0)
 
 
-def layers_missing(answer: EngineAnswer, what: str) -> Refused | None:
+def layers_missing(answer: EngineAnswer, what: str) -> LayersMissing | None:
     """The error if it is about layers that are not all there (overlay2, containerd's snapshots)."""
     if _LAYERS.search(answer.text) is None:
         return None
-    return Refused(
+    return LayersMissing(
         f"{what}: {answer.text}",
-        code=LAYERS_MISSING,
         remedy="remove the image by hand, docker rmi IMAGE, and it is pulled again",
     )
 
