@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from iotistic.agent.container_logs import ContainerLogs, ContainerLogSettings, LogRate
+from iotistic.agent.container_logs.container_logs import SWITCHED_ON
 from iotistic.agent.container_logs.follower import Engine
 from iotistic.agent.logs import LogBook, LogLevel
 from iotistic.agent.outbox import Outbox, default_quotas
@@ -66,6 +67,11 @@ class Following:
 
     async def messages(self) -> list[str]:
         return [line["message"] for line in await self.stored()]
+
+    async def until_switched_on(self) -> None:
+        async with asyncio.timeout(20):
+            while SWITCHED_ON not in await self.outbox.cursors(SWITCHED_ON):
+                await self.device.clock.sleep(0.2)
 
     async def until_stored_like(self, part: str) -> list[str]:
         """Wait until a line with these words is stored; all messages then."""

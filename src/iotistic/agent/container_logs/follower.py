@@ -318,11 +318,14 @@ class Follower:
     async def _put(self, items: Sequence[tuple[int, Mapping[str, Any]]], place: Place) -> None:
         """Store, however long it takes: meanwhile nothing more is read, and the engine keeps it."""
         cursor = (PREFIX + self._container.id, place.encode())
+        told = False
         while True:
             try:
                 await self._site.outbox.put_all(RecordClass.LOG, items, cursor=cursor)
             except IotisticError as error:
-                self._log.warning("output not stored, trying again", code=error.code)
+                if not told:  # once: what is said of a full disk needs room on it as well
+                    self._log.warning("output not stored, trying again", code=error.code)
+                told = True
                 await self._site.clock.sleep(STORE_AGAIN_S)
             else:
                 return
