@@ -133,7 +133,7 @@ async def test_sleeping_damage_is_found_within_a_day(tmp_path: Path) -> None:
         lock = replace(LOCK, until_s=None)
         await store.locks.save(lock)
         await store._database.read(
-            lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            lambda db: db.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
         )
         with database_in(tmp_path).open("r+b") as file:
             file.seek(4096)

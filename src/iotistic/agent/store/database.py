@@ -228,6 +228,7 @@ class Database:
     ) -> tuple[T, tuple[Path, ...]]:
         if self._place is None:
             self._place = Place(self._worker.path)
+        self._place.check_whole()
         result = work(connection)
         return result, self._place.lost()
 
