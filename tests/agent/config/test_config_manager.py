@@ -133,8 +133,8 @@ def test_what_is_told_as_applied_is_the_part_of_the_config_that_is_in_force() ->
                 "scheduledRestart": {"enabled": True, "intervalDays": 7},
                 "orchestrator": "docker",
             },
-            "logging": {"level": "loud", "enableCompression": True},
-            "features": {"enableDeviceJobs": False},
+            "logging": {"level": "loud"},
+            "features": {"enableDeviceJobs": False, "enableShadow": True},
             "sensors": [{"name": "boiler"}],
             "odd": 1,
         }
@@ -149,7 +149,7 @@ def test_what_is_told_as_applied_is_the_part_of_the_config_that_is_in_force() ->
         "features": {"enableDeviceJobs": False},
     }
     assert [(o.path, o.kind) for o in device.judgement.troubles] == [
-        ("logging.enableCompression", OutcomeKind.UNSUPPORTED),
+        ("features.enableShadow", OutcomeKind.UNSUPPORTED),
         ("logging.level", OutcomeKind.REJECTED),
         ("odd", OutcomeKind.UNKNOWN),
         ("sensors", OutcomeKind.UNSUPPORTED),
@@ -204,3 +204,28 @@ def test_only_the_last_config_counts(history: list[dict[str, Any]], local: dict[
     assert device.settings.rows() == fresh.settings.rows()
     assert device.judgement == fresh.judgement
     assert device.shown("POLICY_ALLOW") == ("", "default")
+
+
+def test_what_a_config_says_of_logs_is_put_in_force_by_its_own_names() -> None:
+    device = Device()
+    device.config.take(
+        {
+            "logging": {
+                "level": "warn",
+                "enableRemoteLogging": False,
+                "enableFilePersistence": True,
+                "enableCompression": False,
+                "logMaxAge": 7_200_000,
+                "maxLogFileSize": 100_000,
+            },
+            "features": {"enableLogs": True},
+        }
+    )
+
+    assert [(o.path, str(o.reason)) for o in device.judgement.troubles] == [
+        ("features.enableLogs", "given-twice")
+    ]
+    value = device.settings.value
+    assert (value("ENABLE_CLOUD_LOGGING"), value("LOG_COMPRESSION")) == (False, False)
+    assert (value("LOG_FILE_PERSISTANCE"), value("LOG_MAX_AGE")) == (True, 7_200_000)
+    assert (value("MAX_LOG_FILE_SIZE"), value("LOG_LEVEL")) == (100_000, "warn")
