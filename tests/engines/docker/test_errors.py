@@ -12,7 +12,7 @@ from iotistic.engines.docker.errors import (
     pull_error,
     taken_port,
 )
-from iotistic.model.errors import Conflict, EngineUnavailable, NotFound, Refused
+from iotistic.model.errors import Conflict, EngineFailed, EngineUnavailable, NotFound, Refused
 
 param = pytest.param
 
@@ -104,7 +104,7 @@ def test_networks_that_find_no_addresses(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, Refused), (403, Conflict), (404, NotFound), (409, Conflict), (500, EngineUnavailable)],
+    [(400, Refused), (403, Conflict), (404, NotFound), (409, Conflict), (500, EngineFailed)],
 )
 def test_what_is_left_is_judged_by_its_status(status: int, kind: type[Exception]) -> None:
     assert type(general(EngineAnswer(status, "x"), "do")) is kind
