@@ -336,3 +336,22 @@ def test_a_device_without_a_target_is_4(iotctl: Iotctl, agent: Script) -> None:
     agent.on("GET", "/v1/state/target", Answer(404, {"code": "not-found", "message": "none"}))
 
     assert iotctl("compose", "export", "1001").code == 4
+
+
+def test_every_service_that_is_wrong_is_told_with_its_line(iotctl: Iotctl, tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text(
+        "name: shop\n"
+        "services:\n"
+        "  web: {image: 'web:1', tty: maybe}\n"
+        "  db: {image: 'db:1'}\n"
+        "  till: {image: 'till:1', ports: ['80:1', '80:2']}\n"
+    )
+
+    said = iotctl("compose", "check", str(file))
+
+    assert said.code == 1
+    assert "line 3" in said.err
+    (also,) = [line for line in said.err.splitlines() if line.startswith("  also: ")]
+    assert also.startswith(f"  also: {file} line 5: services.till.ports[1]: ")
+    assert "not taken by port 1" in also

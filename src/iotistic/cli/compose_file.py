@@ -104,14 +104,19 @@ def faults_of(
     try:
         yield
     except InvalidField as error:
-        line = document.line_of(error.path)
-        where = file if line is None else f"{file} line {line}"
+        first, *others = (f"{_where(file, document, one.path)}: {one.message}" for one in error.all)
         raise Failure(
-            f"{where}: {error.message}",
+            first,
             refused if isinstance(error, NotOnADevice) else fault,
             code=error.code,
             remedy=error.remedy,
+            also=others,
         ) from error
+
+
+def _where(file: str, document: YamlDocument, path: str) -> str:
+    line = document.line_of(path)
+    return file if line is None else f"{file} line {line}"
 
 
 @contextmanager
@@ -124,7 +129,17 @@ def places_in(file: str, document: YamlDocument) -> Iterator[None]:
         path = details.get("path") if isinstance(details, Mapping) else None
         if isinstance(path, str) and (line := document.line_of(path)) is not None:
             failure.message = f"{file} line {line}: {failure.message}"
+        failure.also = tuple(_further(file, document, details))
         raise
+
+
+def _further(file: str, document: YamlDocument, details: object) -> Iterator[str]:
+    """What else an API found wrong in the document."""
+    more = details.get("more") if isinstance(details, Mapping) else None
+    for one in more if isinstance(more, list) else ():
+        if isinstance(one, Mapping) and isinstance(path := one.get("path"), str):
+            where = _where(file, document, path)
+            yield f"{where}: {path}: expected {one.get('expected')}, found {one.get('found')}"
 
 
 def read_document(file: str, *, bytes_max: int) -> str:

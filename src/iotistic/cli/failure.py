@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -25,7 +25,10 @@ class ExitCode(IntEnum):
 
 
 class Failure(IotisticError):
-    """A command could not do what it was asked. `body` is the error as the API told it."""
+    """A command could not do what it was asked. `body` is the error as the API told it.
+
+    `also` are further faults of the same kind, a line each.
+    """
 
     def __init__(
         self,
@@ -35,8 +38,10 @@ class Failure(IotisticError):
         code: str | None = None,
         remedy: str | None = None,
         body: Mapping[str, Any] | None = None,
+        also: Sequence[str] = (),
     ) -> None:
         super().__init__(message, code=code or exit_code.name.lower(), remedy=remedy)
+        self.also = tuple(also)
         self.exit_code = exit_code
         self.body = body
 

@@ -96,11 +96,13 @@ class Output:
 
 
 def show_failure(failure: Failure, *, as_json: bool) -> None:
-    """What went wrong and what to do next, in at most two lines (or one JSON object)."""
+    """What went wrong and what to do next, a line each (or one JSON object)."""
     if as_json:
         sys.stderr.write(json.dumps(failure.as_json()) + "\n")
         return
     sys.stderr.write(f"iotctl: {plain(failure.message)}\n")
+    for line in failure.also:
+        sys.stderr.write(f"  also: {plain(line)}\n")
     if failure.remedy:
         sys.stderr.write(f"  next: {plain(failure.remedy)}\n")
 

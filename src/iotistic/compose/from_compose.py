@@ -8,7 +8,7 @@ from typing import Any
 
 from iotistic.compose.places import Places
 from iotistic.model.errors import InvalidField
-from iotistic.model.reader import Fields, join
+from iotistic.model.reader import Fields, join, read_each
 from iotistic.model.target import AppTarget, ServiceId, parse_target
 from iotistic.model.vocabulary import elsewhere
 
@@ -105,10 +105,13 @@ def from_compose(
     app: dict[str, Any] = {
         "appId": app_id,
         "appName": app_name,
-        "services": [
-            _service(str(service), value, service_ids or {}, fields)
-            for service, value in services.items()
-        ],
+        "services": list(
+            read_each(
+                map(str, services),
+                services.values(),
+                lambda value, name: _service(name, value, service_ids or {}, fields),
+            )
+        ),
         **{
             what: {key: _plain(value) for key, value in found.items()}
             for what in _OBJECTS

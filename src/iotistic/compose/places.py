@@ -36,7 +36,9 @@ class Places:
 
     def moved(self, error: InvalidField) -> InvalidField:
         """The same error, about the document."""
-        return error.moved(self.path(error.path), expected=self.text(error.expected))
+        moved = error.moved(self.path(error.path), expected=self.text(error.expected))
+        moved.more = tuple(self.moved(other) for other in error.more)
+        return moved
 
     def path(self, path: str) -> str:
         """A path of the target as a path of the document; any other as it is."""

@@ -17,10 +17,13 @@ by the one who handles it, and chained (`raise ... from error`) when it changes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 MASK = "***"
 _SHOWN_LENGTH_MAX = 80
+_PATH_LENGTH_MAX = 200
+FAULTS_MAX = 20
 
 
 class IotisticError(Exception):
@@ -46,7 +49,8 @@ class IotisticError(Exception):
 class InvalidField(IotisticError):
     """A value from outside cannot be used: where it stands, what was found, what to do.
 
-    `found` is shown shortened, and masked when `secret` is true.
+    `found` is shown shortened, and masked when `secret` is true. `more` are further faults of the
+    same document, the message is of this one alone.
     """
 
     code: str = "invalid-field"
@@ -60,16 +64,22 @@ class InvalidField(IotisticError):
         remedy: str | None = None,
         secret: bool = False,
     ) -> None:
+        self.more: tuple[InvalidField, ...] = ()
         self.path = path
         self.expected = expected
         self.found = MASK if secret else shown(found)
-        super().__init__(f"{path}: expected {expected}, found {self.found}", remedy=remedy)
+        super().__init__(_told(path, expected, self.found), remedy=remedy)
+
+    @property
+    def all(self) -> tuple[InvalidField, ...]:
+        """Itself and the others."""
+        return (self, *self.more)
 
     def moved(self, path: str, *, expected: str) -> InvalidField:
         """The same finding about the same value, by its place in another document."""
         other = type(self)(path, expected=expected, remedy=self.remedy)
         other.found = self.found
-        other.message = f"{path}: expected {expected}, found {self.found}"
+        other.message = _told(path, expected, self.found)
         return other
 
     def details(self) -> dict[str, Any]:
@@ -79,6 +89,7 @@ class InvalidField(IotisticError):
             "expected": self.expected,
             "found": self.found,
             **super().details(),
+            **({"more": [one.details() for one in self.more]} if self.more else {}),
         }
 
 
@@ -148,6 +159,19 @@ class LayersMissing(Refused):
     """Of an image or a container not everything is there any more."""
 
     code: str = "layers-missing"
+
+
+def together(faults: Sequence[InvalidField]) -> InvalidField:
+    """Several faults as one error: the first, with the others."""
+    first, *others = faults[:FAULTS_MAX]
+    first.more = tuple(others)
+    return first
+
+
+def _told(path: str, expected: str, found: str) -> str:
+    if len(path) > _PATH_LENGTH_MAX:  # names in it come from outside
+        path = f"{path[: _PATH_LENGTH_MAX - 60]}…{path[-59:]}"
+    return f"{path}: expected {expected}, found {found}"
 
 
 def shown(value: object) -> str:

@@ -7,7 +7,7 @@ what does not fit with `InvalidField`, and in the end names the fields nobody as
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from iotistic.model.canonical import INTEGER_MAX
-from iotistic.model.errors import InvalidField
+from iotistic.model.errors import FAULTS_MAX, InvalidField, together
 
 T = TypeVar("T")
+U = TypeVar("U")
 E = TypeVar("E", bound=StrEnum)
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
@@ -60,6 +61,24 @@ def _deeper_than(value: Any, levels: int) -> bool:
         if not layer:
             return False
     return True
+
+
+def read_each(
+    paths: Iterable[str], items: Iterable[U], parse: Callable[[U, str], T]
+) -> tuple[T, ...]:
+    """`parse(item, path)` of each; what is wrong with several is one InvalidField with all."""
+    found: list[T] = []
+    faults: list[InvalidField] = []
+    for path, item in zip(paths, items, strict=True):
+        try:
+            found.append(parse(item, path))
+        except InvalidField as error:
+            faults += error.all
+            if len(faults) >= FAULTS_MAX:
+                break
+    if faults:
+        raise together(faults)
+    return tuple(found)
 
 
 class Fields:
@@ -210,9 +229,10 @@ class Fields:
         return found
 
     def each(self, name: str, parse: Callable[[Any, str], T]) -> tuple[T, ...]:
-        """Every entry of a list, read by `parse(entry, path)`."""
+        """Every entry of a list, read by `parse(entry, path)`; of several faults all are told."""
         at = self.path(name)
-        return tuple(parse(item, f"{at}[{n}]") for n, item in enumerate(self.items(name)))
+        items = self.items(name)
+        return read_each((f"{at}[{n}]" for n in range(len(items))), items, parse)
 
     def child(self, name: str) -> Fields:
         """The object under `name`, empty when absent; its warnings join ours."""

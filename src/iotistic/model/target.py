@@ -14,7 +14,7 @@ from typing import Any
 
 from iotistic.model.errors import InvalidField
 from iotistic.model.objects import NetworkSpec, VolumeSpec
-from iotistic.model.reader import Fields, check_integer, join
+from iotistic.model.reader import Fields, check_integer, join, read_each
 from iotistic.model.release import LockMode, Strategy, StrategyKind, Verify
 from iotistic.model.runtime_folder import CONTROL_TARGET
 from iotistic.model.secret import Secret
@@ -123,7 +123,14 @@ def _parse_apps(fields: Fields) -> tuple[AppTarget, ...]:
         raise InvalidField(at, expected="an object by app id, or a list", found=raw)
     if len(raw) > APPS_MAX:
         raise InvalidField(at, expected=f"at most {APPS_MAX} apps", found=len(raw))
-    apps = [_parse_app(fields.nested(app, path), key) for key, app, path in _entries(raw, at)]
+    entries = list(_entries(raw, at))
+    apps = list(
+        read_each(
+            (path for _, _, path in entries),
+            ((key, app) for key, app, _ in entries),
+            lambda entry, path: _parse_app(fields.nested(entry[1], path), entry[0]),
+        )
+    )
     if (count := sum(len(app.services) for app in apps)) > SERVICES_MAX:
         raise InvalidField(at, expected=f"at most {SERVICES_MAX} services", found=count)
     apps.sort(key=lambda app: app.app_id)
@@ -198,7 +205,7 @@ def _app_id(fields: Fields, key: str | None) -> int:
         given = int(given)
     app_id = check_integer(given, at, low=1)
     if key is not None and key != str(app_id):
-        raise InvalidField(at, expected=f"{key}, the key it stands under", found=app_id)
+        raise InvalidField(at, expected=f"{key[:40]}, the key it stands under", found=app_id)
     return app_id
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from iotistic.model.errors import InvalidField
 from iotistic.model.target import parse_target
 from tests.model.vocabulary.builders import CONFIG, document, fault_of, read
 
@@ -48,6 +49,10 @@ KNOWN = {"cert": {"value": "x"}}
         param({"healthcheck": {"test": ["curl", "x"]}}, "healthcheck.test", "CMD", id="test"),
         param({"healthcheck": {"test": ["CMD"]}}, "healthcheck.test", "CMD", id="empty test"),
         param({"healthcheck": {"retries": -1}}, "healthcheck.retries", "from 0", id="retries"),
+        param({"ports": ["8080:80", "8080:81"]}, "ports[1]", "port 80", id="a host port twice"),
+        param(
+            {"ports": ["127.0.0.1:53:1/udp", "53:2/udp"]}, "ports[1]", "port 1", id="all and one"
+        ),
         param({"platform": "arm"}, "platform", "linux/arm64", id="platform"),
         param({"pull_policy": "build"}, "pull_policy", "missing", id="pull policy"),
         param({"tty": "yes"}, "tty", "true or false", id="a text for a switch"),
@@ -315,3 +320,47 @@ def test_what_is_its_writers_own_is_no_warning_even_when_strict() -> None:
 
 def test_a_target_that_goes_wrong_everywhere_is_warned_of_in_bounds() -> None:
     assert len(read({f"field{n}": 1 for n in range(5000)}).warnings) == 200
+
+
+@pytest.mark.parametrize(
+    "ports",
+    [
+        ["8080:80", "8080:80/udp"],
+        ["127.0.0.1:8080:80", "127.0.0.2:8080:81"],
+        ["8080:80", "8081:80"],
+        ["8080:80", "0.0.0.0:8080:80"],
+        ["80", "80"],
+    ],
+)
+def test_ports_that_do_not_meet_are_taken(ports: list[str]) -> None:
+    assert len(read({"ports": ports}).apps) == 1
+
+
+def test_a_name_without_end_is_not_repeated_in_the_error() -> None:
+    with pytest.raises(InvalidField) as caught:
+        parse_target({"apps": {"9" * 5000: {"appId": 1}}})
+    assert len(str(caught.value)) < 400
+
+
+def test_every_service_that_is_wrong_is_told_at_once() -> None:
+    services = [
+        {"serviceId": n, "serviceName": f"s{n}", "imageName": "web:1", "config": config}
+        for n, config in enumerate(({"tty": "yes"}, {}, {"stop_signal": "SIGNOTHING"}))
+    ]
+    app = {"appId": 1001, "appName": "shop", "services": services}
+    with pytest.raises(InvalidField) as caught:
+        parse_target({"apps": {"1001": app}})
+    assert [fault.path for fault in caught.value.all] == [
+        "apps.1001.services[0].config.tty",
+        "apps.1001.services[2].config.stop_signal",
+    ]
+    (other,) = caught.value.details()["more"]
+    assert other["path"].endswith("stop_signal")
+
+
+def test_of_very_many_faults_twenty_are_told() -> None:
+    services = [{"serviceId": n} for n in range(100)]
+    app = {"appId": 1001, "appName": "shop", "services": services}
+    with pytest.raises(InvalidField) as caught:
+        parse_target({"apps": {"1001": app}})
+    assert len(caught.value.all) == 20

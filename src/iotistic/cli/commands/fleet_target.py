@@ -77,6 +77,7 @@ def get(session: Session, device: str, version: int | None) -> None:
 @click.option("--dry-run", is_flag=True, help="Check it only.")
 @click.option("--new-epoch", is_flag=True, help="Also for a device that holds a higher version.")
 @click.option("--force", is_flag=True, help="Whatever was saved meanwhile.")
+@click.option("--replace", is_flag=True, help="Also an app that seems to be another one.")
 @_comment
 @click.option(
     "--app",
@@ -95,6 +96,7 @@ def set_(
     dry_run: bool,
     new_epoch: bool,
     force: bool,
+    replace: bool,
     comment: str,
     app_id: int | None,
     env: tuple[str, ...],
@@ -108,6 +110,8 @@ def set_(
     found = read_target_text(read_document(file, bytes_max=TEXT_BYTES_MAX))
     if is_compose(found.value):
         document = _compose_body(session, file, found, app_id, variables_of(env, env_files))
+        if replace:
+            document["replace"] = True
     elif app_id or env or env_files:
         raise Failure(
             f"{file} is no compose file: --app, --env and --env-file mean nothing for it",

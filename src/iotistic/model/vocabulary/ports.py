@@ -23,6 +23,7 @@ _PORT_EXPECTED = "[[IP:]HOST:]CONTAINER[/tcp|udp|sctp], ports or ranges from 1 t
 def parse_ports(config: Fields) -> tuple[PortBinding, ...]:
     """Read `ports` of a service; ranges are spelled out. Raises InvalidField."""
     bindings: set[PortBinding] = set()
+    taken: dict[tuple[str, int], list[PortBinding]] = {}
     for n, raw in enumerate(config.items("ports", high=PORTS_MAX)):
         at = f"{config.path('ports')}[{n}]"
         found = (
@@ -31,7 +32,28 @@ def parse_ports(config: Fields) -> tuple[PortBinding, ...]:
         bindings.update(found)
         if len(bindings) > PORTS_MAX:
             raise InvalidField(at, expected=f"at most {PORTS_MAX} ports", found=len(bindings))
+        for port in found:
+            _refuse_twice(port, taken, at)
     return tuple(sorted(bindings, key=lambda p: (p.container, p.protocol, p.host_ip, p.host or 0)))
+
+
+def _refuse_twice(
+    port: PortBinding, taken: dict[tuple[str, int], list[PortBinding]], at: str
+) -> None:
+    """One port of the host leads to one port of the container: an engine would not start it."""
+    if port.host is None:
+        return
+    same = taken.setdefault((port.protocol, port.host), [])
+    for other in same:
+        meets = port.host_ip == other.host_ip or "" in (port.host_ip, other.host_ip)
+        if meets and other != port:
+            raise InvalidField(
+                at,
+                expected=f"a port of the host that is not taken by port {other.container} of the"
+                " same service",
+                found=port.host,
+            )
+    same.append(port)
 
 
 def _short_port(raw: Any, at: str) -> list[PortBinding]:
