@@ -78,10 +78,7 @@ class Settings:
         """Every secret value that is set anywhere, for those who mask them."""
         places = (self._environment, self._local, self._cloud)
         return [
-            Secret(text)
-            for place in places
-            for name, text in place.items()
-            if BY_NAME[name].secret
+            Secret(text) for place in places for name, text in place.items() if BY_NAME[name].secret
         ]
 
     def rows(self) -> list[SettingRow]:
