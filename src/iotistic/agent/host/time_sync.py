@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 SYSTEMD_MARK = Path("/run/systemd/timesync/synchronized")
 """There once systemd's time client has set the clock in this boot."""
@@ -35,15 +37,23 @@ def kernel_synced() -> bool | None:
 
     Costs a system call. The kernel takes the word back by itself when the client falls silent.
     """
-    try:
-        adjtimex = ctypes.CDLL(None).adjtimex
-    except (OSError, AttributeError):
+    adjtimex = _adjtimex()
+    if adjtimex is None:
         return None
     found = _Timex()  # no modes: only asked
-    state: int = adjtimex(ctypes.byref(found))
+    state = adjtimex(ctypes.byref(found))
     if state < 0:  # not allowed in here
         return None
     return state != _TIME_ERROR and not found.status & _STA_UNSYNC
+
+
+@cache
+def _adjtimex() -> Callable[[Any], int] | None:
+    try:
+        # Each CDLL makes classes of its own, so it is made once.
+        return ctypes.CDLL(None).adjtimex
+    except (OSError, AttributeError):
+        return None
 
 
 def clock_synced(ask: Callable[[], bool | None] = kernel_synced, mark: Path = SYSTEMD_MARK) -> bool:
