@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,6 +17,7 @@ from iotistic.agent.reconciler import Snapshot
 from iotistic.agent.reconciler.last_words import hidden_in
 from iotistic.agent.settings import Settings
 from iotistic.engines.protocol import Engine
+from iotistic.model.observation import Container
 from iotistic.model.words import LogComponent
 from iotistic.planner.wanted import Wanted
 
@@ -63,8 +64,7 @@ class LogRooms:
         self.containers = ContainerLogs(
             engine=engine,
             outbox=outbox,
-            # Before the first look an empty list would mean that all containers are gone.
-            containers=lambda: found.containers if (found := snapshot()).rounds else None,
+            containers=lambda: _listed(snapshot()),
             hidden_in=lambda app_id: hidden_in(wanted(), app_id),
             mask=book.mask,
             settings=self._container_settings,
@@ -128,3 +128,10 @@ class LogRooms:
                 for level, share in own.shares.items()
             },
         )
+
+
+def _listed(snapshot: Snapshot) -> Sequence[Container] | None:
+    """The last listing. Before there was one, an empty list would mean that all are gone; in safe
+    mode there are no rounds, and containers all the same.
+    """
+    return snapshot.containers if snapshot.rounds or snapshot.containers else None
