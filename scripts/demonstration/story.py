@@ -17,6 +17,7 @@ from scripts.support.programs import Agent, Cloud, ProgramFailed, wait_for
 
 APP = 1001
 _BIN = Path(sys.executable).parent
+_TICKING = ["sh", "-c", "n=0; while n=$((n + 1)); do echo tick $n; sleep 0.2; done"]
 
 
 class FalseClaim(Exception):
@@ -58,6 +59,8 @@ class Story:
         self._kill_the_agent()
         self._go_offline()
         self._come_back()
+        if self.outside.kind == "docker":
+            self._nothing_lost()
         self._show()
 
     def end(self) -> list[str]:
@@ -94,6 +97,7 @@ class Story:
                 "DEVICE_NAME": "demo-device",
                 "POLL_INTERVAL_MS": "1000",
                 "REPORT_INTERVAL_MS": "1000",
+                "CLOUD_LOG_UPLOAD_INTERVAL": "1000",
             }
             self.agent.start()
             self.agent.ready()
@@ -210,6 +214,25 @@ class Story:
             wait_for("the agent to be online again", self._online, 90)
         _say("The agent has reported by itself.")
 
+    def _nothing_lost(self) -> None:
+        with self._step("logs", "What the clock service said meanwhile comes over as well."):
+            wait_for("lines of the time without the cloud", self._lines_came, 60)
+            ledger = _iotctl("outbox", "--state-dir", str(self.folder))
+        _say("Every line once and in order, from before, during and after; the agent's account:")
+        _say(f"\n$ iotctl outbox\n{ledger.rstrip()}")
+
+    def _lines_came(self) -> bool | None:
+        found = self.cloud.call("GET", f"/api/v1/devices/{self.uuid}/logs?service=clock&limit=1000")
+        ticks: dict[str, list[int]] = {}
+        for line in sorted(found["logs"], key=lambda line: line["timestamp"]):
+            word, _, number = line["message"].partition(" ")
+            if word == "tick":
+                ticks.setdefault(line["containerId"], []).append(int(number))
+        for numbers in ticks.values():
+            claim(numbers == [*range(1, len(numbers) + 1)], f"no line is missing: {numbers}")
+        newest = self._containers()["clock"].id
+        return True if len(ticks) > 1 and len(ticks.get(newest, ())) > 5 else None
+
     def _show(self) -> None:
         with self._step("show", "A technician looks at the device, an operator at the fleet."):
             status = _iotctl("status", "--state-dir", str(self.folder))
@@ -246,7 +269,7 @@ class Story:
 
         services = [
             service(1, "web", self.state, self.message, ports=["127.0.0.1::8080"], **web),
-            service(2, "clock", "running", "tick", volumes=["data:/data"]),
+            service(2, "clock", "running", "tick", volumes=["data:/data"], command=_TICKING),
         ]
         # A real release is watched for minutes; who looks on has less time.
         verify = {"timeout": "8s", "min_healthy_s": 1}
