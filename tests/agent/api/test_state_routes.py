@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from iotistic.agent.api.metrics import metrics_text
+from iotistic.agent.telemetry import Readings
 from iotistic.engines.simulated import Fault
 from iotistic.model.errors import InvalidField
 from tests.agent.api.builders import SECRET, SHOP, Served, service, target
+from tests.agent.sync.builders import METRICS
 
 
 async def test_the_plan_says_what_waits_and_why(api: Served) -> None:
@@ -91,6 +94,24 @@ async def test_metrics_are_prometheus_text(api: Served) -> None:
     assert "iotistic_engine_up 1" in lines
     assert "iotistic_cloud_up 0" in lines
     assert "# TYPE iotistic_reconcile_rounds_total counter" in lines
+
+
+async def test_metrics_tell_what_host_and_services_use(api: Served) -> None:
+    await api.box.given_target(target(service("web", "1")))
+    rooms = api.box.rooms
+    assert isinstance(rooms.readings, Readings)
+    await rooms.readings.read_containers()
+
+    lines = metrics_text(rooms, METRICS).splitlines()
+
+    assert "# TYPE iotistic_host_cpu_usage_percent gauge" in lines
+    assert f"iotistic_host_cpu_usage_percent {METRICS.cpu_percent}" in lines
+    assert 'iotistic_service_pids{app="1001",service="web"} 1' in lines
+    assert "iotistic_clock_synced 1" in lines
+    assert len({line for line in lines if line.startswith("# TYPE")}) == sum(
+        line.startswith("# TYPE") for line in lines
+    ), "each family once"
+    assert (await api.tcp.get("/metrics"))[0] == 200, "also where the host cannot be read"
 
 
 async def test_a_setting_is_changed_and_taken_back(api: Served) -> None:
