@@ -12,8 +12,9 @@ from enum import StrEnum
 from iotistic.agent.clock import Clock
 from iotistic.agent.store import agent_memory
 from iotistic.agent.store.agent_memory import Salvage
+from iotistic.agent.store.database import check
 from iotistic.agent.store.device_table import DeviceRow, read_device
-from iotistic.agent.store.errors import DatabaseNewer
+from iotistic.agent.store.errors import DatabaseCorrupt, DatabaseNewer
 from iotistic.agent.store.files import StateFiles
 from iotistic.agent.store.migrations import APPLICATION_ID, NEWEST
 from iotistic.agent.store.records import Identity
@@ -88,6 +89,25 @@ def judge(seen: Seen, identity: Identity) -> Fate:
     if seen.device.creation_id != identity.creation_id:
         return Fate.KEEP_WITHOUT_LOG
     return Fate.KEEP
+
+
+def is_half_checkpointed(files: StateFiles, seen: Seen, identity: Identity) -> bool:
+    """Whether the power went while the log was being written into the database.
+
+    Then the file alone is a mixture of two times, in which any row may be seen; with its log it
+    is whole. A backup that was put beside a log of somebody else is whole by itself.
+    """
+    recent = seen.recent
+    if recent is None or not files.companions[0].exists():
+        return False
+    if (recent.uuid, recent.creation_id) != (identity.uuid, identity.creation_id):
+        return False
+    try:
+        with _reading(files, "immutable=1") as connection:
+            check(connection)
+    except (sqlite3.Error, DatabaseCorrupt):
+        return True
+    return False
 
 
 def salvage(files: StateFiles, clock: Clock) -> Salvage:

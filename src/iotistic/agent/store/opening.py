@@ -226,6 +226,10 @@ class Opening:
         self, seen: Seen, identity: Identity, sealer: Sealer
     ) -> tuple[Identity, sqlite3.Connection]:
         fate = Fate.REPLACE_CORRUPT if self._is_corrupt else inspection.judge(seen, identity)
+        if fate in (Fate.KEEP_WITHOUT_LOG, Fate.REPLACE_FOREIGN) and await self._worker.run(
+            lambda: inspection.is_half_checkpointed(self._files, seen, identity)
+        ):
+            fate = Fate.KEEP
         if fate in (Fate.KEEP, Fate.KEEP_WITHOUT_LOG):
             try:
                 return identity, await self._worker.run(lambda: self._open(fate, identity))
