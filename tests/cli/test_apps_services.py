@@ -230,3 +230,13 @@ def test_a_followed_stream_that_says_nothing_any_more_is_given_up(
     said = iotctl("services", "logs", "web", "-f", "--timeout", "0.3")
 
     assert (said.code, said.out) == (6, "hello\n")
+
+
+def test_an_app_is_named_by_its_name_as_well(iotctl: Iotctl, agent: Script) -> None:
+    agent.on("GET", "/v1/services", {"services": [answers.service()]})
+    agent.on("GET", "/v1/services/web", answers.service())
+
+    assert iotctl("services", "list", "my shop").code == 0
+    assert agent.last.query == {"appId": "my shop"}
+    assert iotctl("services", "info", "web", "--app", "my shop").code == 0
+    assert agent.last.query == {"appId": "my shop"}

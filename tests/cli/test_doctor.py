@@ -14,7 +14,7 @@ import pytest
 
 from iotistic.cli.from_outside import holder_of
 from tests.cli.harness import Iotctl
-from tests.cli.scripted_server import Script
+from tests.cli.scripted_server import Answer, Script, chunked
 
 
 def lines(*texts: str) -> str:
@@ -194,3 +194,25 @@ def test_who_holds_the_lock_is_named_and_not_disturbed(iotctl: Iotctl, left_alon
         assert [fix["id"] for fix in document["fixes"]] == ["permissions"]
         holder.kill()
     assert holder_of(lock) is None
+
+
+def test_a_support_bundle_is_a_file_for_its_owners_eyes(
+    iotctl: Iotctl, agent: Script, tmp_path: Path
+) -> None:
+    agent.on("GET", "/v1/support-bundle", Answer(body=b"\x1f\x8b packed"))
+    file = tmp_path / "support.tar.gz"
+
+    for name in ("support-bundle", "bundle"):
+        said = iotctl(name, "-o", str(file))
+        assert (said.code, said.out) == (0, f"{file}\n")
+    assert file.read_bytes() == b"\x1f\x8b packed"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_bundle_that_breaks_off_leaves_nothing(
+    iotctl: Iotctl, agent: Script, tmp_path: Path
+) -> None:
+    agent.on("GET", "/v1/support-bundle", chunked(b"half", end=False))
+
+    assert iotctl("support-bundle", "-o", str(tmp_path / "support.tar.gz")).code != 0
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []

@@ -56,6 +56,15 @@ def with_variables(command: F) -> F:
     return command
 
 
+def chosen_app(word: str | None) -> tuple[int | None, str | None]:
+    """The id and the name that `--app` gives: one of both, or none. Raises Failure."""
+    if word is None or not word.isascii() or not word.isdigit():
+        return None, word
+    if len(word) > 16 or not 0 < int(word) < 2**53:
+        raise Failure("--app: expected an id from 1 to 2^53 - 1, or a name", ExitCode.USAGE)
+    return int(word), None
+
+
 def variables_of(env: tuple[str, ...], env_files: tuple[str, ...]) -> dict[str, str]:
     """What was given, files in their order and single values over them. Raises Failure."""
     found: dict[str, str] = {}

@@ -23,6 +23,7 @@ from iotistic.agent.api.views import Json, lock_json
 from iotistic.agent.diagnostics.bundle import Part
 from iotistic.agent.outbox import ledger_json
 from iotistic.agent.telemetry import read_host_facts
+from iotistic.agent.traffic import DAYS_KEPT
 
 _FILES_MAX = 500
 _APPS_MAX = 50
@@ -46,6 +47,7 @@ def bundle_parts(rooms: Rooms, pages: Mapping[str, Read]) -> list[Part]:
         "report.json": partial(_report, rooms),
         "locks.json": partial(_locks, rooms),
         "outbox.json": partial(_outbox, rooms),
+        "traffic.json": partial(_traffic, rooms),
         "findings.json": partial(_findings, rooms),
         "files.json": partial(_files, rooms),
         "explain.json": partial(_explain, rooms),
@@ -176,6 +178,10 @@ async def _outbox(rooms: Rooms) -> Json:
             for letter in dead
         ],
     }
+
+
+async def _traffic(rooms: Rooms) -> Json:
+    return {} if rooms.traffic is None else rooms.traffic.as_json(days=DAYS_KEPT)
 
 
 async def _findings(rooms: Rooms) -> Json:

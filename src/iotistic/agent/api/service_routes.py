@@ -239,9 +239,9 @@ class ServiceRoutes:
 
     def _rows(self, request: web.Request, facts: Facts) -> tuple[ServiceRow, ...]:
         apps = facts.apps
-        app_id = optional_query_integer(request, "appId", low=1)
-        if app_id is not None:
-            return find_app(apps, app_id).services
+        word = request.query.get("appId")
+        if word is not None:
+            return find_app_called(apps, word).services
         return tuple(row for app in apps for row in app.services)
 
     def _named(self, request: web.Request, facts: Facts) -> ServiceRow:

@@ -15,6 +15,7 @@ from iotistic.cli.commands.target_text import (
     target_text,
 )
 from iotistic.cli.compose_file import (
+    chosen_app,
     faults_of,
     name_for,
     places_in,
@@ -81,9 +82,8 @@ def get(session: Session, device: str, version: int | None) -> None:
 @_comment
 @click.option(
     "--app",
-    "app_id",
-    type=click.IntRange(min=1, max=2**53 - 1),
-    metavar="ID",
+    "app",
+    metavar="APP",
     help="Which app a compose file is (else that of its name, or a new one).",
 )
 @with_variables
@@ -98,7 +98,7 @@ def set_(
     force: bool,
     replace: bool,
     comment: str,
-    app_id: int | None,
+    app: str | None,
     env: tuple[str, ...],
     env_files: tuple[str, ...],
 ) -> None:
@@ -109,10 +109,10 @@ def set_(
     """
     found = read_target_text(read_document(file, bytes_max=TEXT_BYTES_MAX))
     if is_compose(found.value):
-        document = _compose_body(session, file, found, app_id, variables_of(env, env_files))
+        document = _compose_body(session, file, found, app, variables_of(env, env_files))
         if replace:
             document["replace"] = True
-    elif app_id or env or env_files:
+    elif app or env or env_files:
         raise Failure(
             f"{file} is no compose file: --app, --env and --env-file mean nothing for it",
             ExitCode.USAGE,
@@ -137,7 +137,7 @@ def _compose_body(
     session: Session,
     file: str,
     document: YamlDocument,
-    app_id: int | None,
+    app: str | None,
     variables: dict[str, str],
 ) -> dict[str, Any]:
     with faults_of(file, document):
@@ -145,8 +145,12 @@ def _compose_body(
     for note in gathered.notes:
         session.out.message(f"note: {note}")
     body: dict[str, Any] = {"compose": gathered.document}
+    app_id, app_name = chosen_app(app)
     if app_id is not None:
         body["appId"] = app_id
+    elif app_name:
+        # Who names the app means that one.
+        body |= {"appName": app_name, "replace": True}
     elif name := name_for(gathered.document, file):
         body["appName"] = name
     return body

@@ -27,9 +27,8 @@ _EXPLAINED = ("rejected", "aborted", "interrupted")
 )
 @click.option(
     "--app",
-    "app_id",
-    type=click.IntRange(min=1, max=2**53 - 1),
-    metavar="ID",
+    "app",
+    metavar="APP",
     help="Which app a compose file is (else that of its name, or a new one).",
 )
 @with_variables
@@ -37,7 +36,7 @@ _EXPLAINED = ("rejected", "aborted", "interrupted")
 def plan(
     session: Session,
     file: str | None,
-    app_id: int | None,
+    app: str | None,
     env: tuple[str, ...],
     env_files: tuple[str, ...],
 ) -> ExitCode:
@@ -49,7 +48,7 @@ def plan(
     if file is not None:
         from iotistic.cli.commands.what_if import what_if
 
-        return what_if(session, file, app_id=app_id, variables=variables_of(env, env_files))
+        return what_if(session, file, app=app, variables=variables_of(env, env_files))
     reply = session.device.json("GET", "/v1/plan")
     found = session.out.show(reply, lambda found: _show(session.out, found))
     return ExitCode.OK if found.get("settled") is True else ExitCode.DIFFERS

@@ -24,7 +24,7 @@ _STYLES = {
     "error": Style.BAD,
 }
 _no_wait = click.option("--no-wait", is_flag=True, help="Do not wait until it is done.")
-_app = click.option("--app", "app_id", type=int, metavar="ID", help="Look in this app only.")
+_app = click.option("--app", "app", metavar="APP", help="Look in this app only: its id or name.")
 
 
 def service_row(service: dict[str, Any]) -> tuple[CellLike, ...]:
@@ -52,11 +52,11 @@ def services() -> None:
 
 
 @services.command("list")
-@click.argument("app_id", type=int, required=False)
+@click.argument("app", required=False)
 @click.pass_obj
-def list_(session: Session, app_id: int | None) -> None:
+def list_(session: Session, app: str | None) -> None:
     """All services, or those of one app."""
-    query = "" if app_id is None else f"?appId={app_id}"
+    query = "" if app is None else f"?appId={quote(app, safe='')}"
     reply = session.device.json("GET", f"/v1/services{query}")
 
     def render(found: dict[str, Any]) -> None:
@@ -73,9 +73,9 @@ def list_(session: Session, app_id: int | None) -> None:
 @click.argument("service")
 @_app
 @click.pass_obj
-def info(session: Session, service: str, app_id: int | None) -> None:
+def info(session: Session, service: str, app: str | None) -> None:
     """Everything about one service."""
-    reply = session.device.json("GET", _path(service, app_id=app_id))
+    reply = session.device.json("GET", _path(service, app=app))
     session.out.show(reply, lambda found: _show_service(session.out, found, session.now_ms))
 
 
@@ -128,11 +128,9 @@ def _show_service(out: Output, found: dict[str, Any], now_ms: int) -> None:
 @_no_wait
 @by_force
 @click.pass_obj
-def start(
-    session: Session, service: str, app_id: int | None, no_wait: bool, force: bool
-) -> ExitCode:
+def start(session: Session, service: str, app: str | None, no_wait: bool, force: bool) -> ExitCode:
     """Start a service again that was stopped by hand."""
-    return act(session, _path(service, "/start", app_id=app_id), {}, wait=not no_wait, force=force)
+    return act(session, _path(service, "/start", app=app), {}, wait=not no_wait, force=force)
 
 
 @services.command()
@@ -149,10 +147,10 @@ def start(
 @by_force
 @click.pass_obj
 def stop(
-    session: Session, service: str, app_id: int | None, until: str, no_wait: bool, force: bool
+    session: Session, service: str, app: str | None, until: str, no_wait: bool, force: bool
 ) -> ExitCode:
     """Stop a service, and keep it stopped."""
-    path = _path(service, "/stop", app_id=app_id)
+    path = _path(service, "/stop", app=app)
     return act(session, path, {"until": until}, wait=not no_wait, force=force)
 
 
@@ -163,12 +161,10 @@ def stop(
 @by_force
 @click.pass_obj
 def restart(
-    session: Session, service: str, app_id: int | None, no_wait: bool, force: bool
+    session: Session, service: str, app: str | None, no_wait: bool, force: bool
 ) -> ExitCode:
     """Restart a service now, whatever backoff it is in."""
-    return act(
-        session, _path(service, "/restart", app_id=app_id), {}, wait=not no_wait, force=force
-    )
+    return act(session, _path(service, "/restart", app=app), {}, wait=not no_wait, force=force)
 
 
 @services.command()
@@ -188,7 +184,7 @@ def restart(
 def logs(
     session: Session,
     service: str,
-    app_id: int | None,
+    app: str | None,
     follow: bool,
     tail: str,
     since: str | None,
@@ -202,8 +198,8 @@ def logs(
             raise click.BadParameter(
                 "expected 10m, 2h, or a date and time", param_hint="--since"
             ) from error
-    if app_id is not None:
-        query["appId"] = str(app_id)
+    if app is not None:
+        query["appId"] = app
     path = f"{_path(service, '/logs')}?{urlencode(query)}"
     return show_stream(session, path, following=follow, render=_log_line)
 
@@ -219,6 +215,6 @@ def _tail(text: str) -> str:
     raise click.BadParameter("expected a number up to 10000, or all", param_hint="--tail")
 
 
-def _path(service: str, act_path: str = "", *, app_id: int | None = None) -> str:
-    query = "" if app_id is None else f"?appId={app_id}"
+def _path(service: str, act_path: str = "", *, app: str | None = None) -> str:
+    query = "" if app is None else f"?appId={quote(app, safe='')}"
     return f"/v1/services/{quote(service, safe='')}{act_path}{query}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from iotistic.cli.commands.target_text import TEXT_BYTES_MAX, read_target_text
-from iotistic.cli.compose_file import faults_of, name_for, read_document, resolve
+from iotistic.cli.compose_file import chosen_app, faults_of, name_for, read_document, resolve
 from iotistic.cli.failure import ExitCode, Failure
 from iotistic.cli.http_client import unknown_form
 from iotistic.cli.session import Session
@@ -32,12 +32,12 @@ def question(
     file: str,
     found: YamlDocument,
     *,
-    app_id: int | None,
+    app: str | None,
     variables: Mapping[str, str],
 ) -> dict[str, Any]:
     """What to ask of the agent: a whole target as it stands, a compose file as one app."""
     if not is_compose(found.value):
-        if app_id is not None or variables:
+        if app is not None or variables:
             raise Failure(
                 f"{file} is no compose file: --app, --env and --env-file mean nothing for it",
                 ExitCode.USAGE,
@@ -51,20 +51,22 @@ def question(
         session.out.message(f"note: {note}")
     held = _held_apps(session)
     document = gathered.document
-    name = own_name(document) or name_for(document, file)
-    chosen = app_id or own_app_id(document) or app_id_of(name, held)
+    app_id, app_name = chosen_app(app)
+    name = app_name or own_name(document) or name_for(document, file)
+    own_id = None if app_name else own_app_id(document)
+    chosen = app_id or own_id or app_id_of(name, held)
     before = held.get(str(chosen), {})
     with faults_of(file, found):
-        app = from_compose(
+        made = from_compose(
             document,
             app_id=chosen,
             app_name=name or before.get("appName"),
             # A service that is there keeps its id, so that it is not taken for another one.
             service_ids={s["serviceName"]: s["serviceId"] for s in before.get("services", ())},
         )
-    for warning in app.warnings:
+    for warning in made.warnings:
         session.out.message(f"warning: {warning}")
-    return {"apps": {str(chosen): app.app}, "keepOthers": True}
+    return {"apps": {str(chosen): made.app}, "keepOthers": True}
 
 
 def _held_apps(session: Session) -> Mapping[str, Any]:

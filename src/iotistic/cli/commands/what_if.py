@@ -20,11 +20,11 @@ _NOT_SHOWN = ("verify", "commit", "take-locks", "release-locks")
 
 
 def what_if(
-    session: Session, file: str, *, app_id: int | None, variables: Mapping[str, str]
+    session: Session, file: str, *, app: str | None, variables: Mapping[str, str]
 ) -> ExitCode:
     """Ask about the target in `file` and show the answer; DIFFERS if something would happen."""
     document = read_target(file)
-    asked = question(session, file, document, app_id=app_id, variables=variables)
+    asked = question(session, file, document, app=app, variables=variables)
     with places_in(file, document):
         reply = session.device.json(
             "POST", "/v1/plan", asked, timeout_s=max(session.timeout_s, TIMEOUT_S)

@@ -51,7 +51,8 @@ class ComposeChange:
         """
         apps: Mapping[str, Any] = before["apps"]
         name = self.app_name or own_name(self.document)
-        app_id = self.app_id or own_app_id(self.document) or app_id_of(name, apps)
+        own_id = None if self.app_name and self.replace else own_app_id(self.document)
+        app_id = self.app_id or own_id or app_id_of(name, apps)
         held = apps.get(str(app_id), {})
         if held and self.app_id is None and not self.replace:
             _refuse_another(held, app_id, name, self.document)
