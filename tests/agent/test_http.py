@@ -66,7 +66,7 @@ async def test_keys_travel_in_headers_and_bodies_as_json() -> None:
         reply = await http.request(
             "PATCH",
             "/device/state",
-            body={"a": 1},
+            body={"a": "a" * 100},
             compress=True,
             device_key=Secret("k" * 8),
             bearer=Secret("b" * 8),
@@ -81,8 +81,21 @@ async def test_keys_travel_in_headers_and_bodies_as_json() -> None:
     assert headers["If-None-Match"] == '"old"'
     assert headers["Content-Encoding"] == "gzip"
     assert headers["Content-Type"] == "application/json; charset=utf-8"
-    assert headers["User-Agent"] == "iotistic-agent/1.2"
-    assert gzip.decompress(body) == b'{"a":1}'
+    assert headers.keys().isdisjoint({"User-Agent", "Accept"})  # each poll would pay for them
+    assert gzip.decompress(body) == b'{"a":"' + b"a" * 100 + b'"}'
+
+
+async def test_who_asks_without_a_device_key_says_what_program_it_is() -> None:
+    seen: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        seen.append(request.headers["User-Agent"])
+        return web.json_response({})
+
+    async with serving(handle) as url, client(url, agent_version="1.2") as http:
+        await http.request("POST", "/x", body={"a": 1}, compress=True)
+
+    assert seen == ["iotistic-agent/1.2"]
 
 
 async def test_unchanged_is_no_error_and_has_no_body() -> None:

@@ -169,8 +169,10 @@ class CloudHttp:
             if versioned
             else self.endpoint.plain(path)
         )
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-        if device_key is not None:
+        headers = {"Accept-Encoding": "gzip"}
+        if device_key is None:
+            headers |= {"Accept": "application/json", "User-Agent": self._agent}
+        else:
             headers["X-Device-API-Key"] = device_key.reveal()
         if bearer is not None:
             headers["Authorization"] = f"Bearer {bearer.reveal()}"
@@ -180,8 +182,9 @@ class CloudHttp:
         if body is not None:
             data = msgspec.json.encode(body)
             headers["Content-Type"] = "application/json; charset=utf-8"
-            if compress:
-                data = gzip.compress(data, mtime=0)
+            packed = gzip.compress(data, mtime=0) if compress else data
+            if len(packed) < len(data):
+                data = packed
                 headers["Content-Encoding"] = "gzip"
         elif content is not None:
             data = content.data
@@ -192,7 +195,7 @@ class CloudHttp:
 
     async def health(self) -> None:
         """Return when the cloud's `/health` answers, at the root or, with older ones, in `/api`."""
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", "User-Agent": self._agent}
         limit = _ERROR_BODY_BYTES_MAX
         try:
             await self._ask("GET", f"{self.endpoint.origin}/health", headers, None, "health", limit)
@@ -266,7 +269,7 @@ class CloudHttp:
                         connect=CONNECT_TIMEOUT_S,
                         sock_connect=CONNECT_TIMEOUT_S,
                     ),
-                    headers={"User-Agent": self._agent},
+                    skip_auto_headers=("User-Agent", "Accept"),
                     cookie_jar=aiohttp.DummyCookieJar(),
                     auto_decompress=False,
                     trace_configs=[count_sent(self.traffic)],

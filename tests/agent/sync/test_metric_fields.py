@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iotistic.agent.sync.metric_fields import moved
+from iotistic.agent.sync.steady import moved
 
 STEPS = {"cpu_usage": 5.0, "memory_percent": 1.0, "storage_percent": 1.0, "temperature": 1.0}
 TOLD = {"cpu_usage": 50, "memory_percent": 40.0, "storage_percent": 70.0, "temperature": 45.0}

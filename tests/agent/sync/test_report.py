@@ -8,8 +8,9 @@ import pytest
 
 from iotistic.agent.config import Judgement, Outcome, OutcomeKind, Reason
 from iotistic.agent.reconciler.snapshot import Snapshot
-from iotistic.agent.sync.metric_fields import metric_fields, moved
+from iotistic.agent.sync.metric_fields import metric_fields
 from iotistic.agent.sync.report import STEADY_MS, build_report, steady_boot_wall_ms
+from iotistic.agent.sync.steady import moved
 from iotistic.model.errors import EngineUnavailable, InvalidField
 from iotistic.model.words import ContainerState, Dialect, Verdict, WaitReason
 from iotistic.planner.step import AppVerdict, Plan, Wait

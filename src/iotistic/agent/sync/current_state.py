@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from iotistic.agent.clock import Clock
@@ -16,14 +17,16 @@ from iotistic.agent.sync.metric_fields import (
     FIELDS,
     detail_fields,
     metric_fields,
-    moved,
     rate_fields,
 )
 from iotistic.agent.sync.report import ReportFacts, build_report, steady_boot_wall_ms
+from iotistic.agent.sync.steady import RECENT_LOOKS, moved, without_trembling
 from iotistic.agent.telemetry.host import HostFacts, read_host_facts
 from iotistic.agent.telemetry.metrics import Details, Metrics
 from iotistic.model.errors import IotisticError
 from iotistic.model.words import Dialect
+
+_BESIDE = ("outbox",)
 
 
 class MetricsReader(Protocol):
@@ -74,6 +77,7 @@ class CurrentState:
         self._host = HostFacts(os_version="", architecture="")
         self._boot_wall_ms: int | None = None
         self._fresh: dict[str, Any] = {}
+        self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_LOOKS - 1)
         self._details: dict[str, Any] = {}
         self._rates: dict[str, Any] = {}
         self._details_due_s = 0.0
@@ -93,11 +97,15 @@ class CurrentState:
         except OSError as error:
             # A report without fresh figures is better than none.
             self._log.warning("metrics cannot be read", error=str(error))
-        metrics = self._fresh
-        may_wait = not in_detail or (accepted is not None and not moved(accepted, self._fresh))
-        if accepted is not None and not is_due and may_wait:
-            metrics = {name: accepted[name] for name in FIELDS if name in accepted}
-        return self._document(metrics, dialect, dropped_reports)
+        document = self._document(dialect, dropped_reports)
+        if accepted is None or (is_due and not in_detail):
+            return document
+        if not in_detail or not moved(accepted, self._fresh, self._recent):
+            document = _as_told(document, accepted, FIELDS)
+        document = without_trembling(accepted, document)
+        # What waits changes by itself, and by sending it: told beside other news, never as such.
+        quiet = _as_told(document, accepted, _BESIDE)
+        return quiet if quiet == accepted else document
 
     @property
     def is_known(self) -> bool:
@@ -118,11 +126,10 @@ class CurrentState:
             self._details, self._rates = detail_fields(details), rate_fields(details)
             # Here and not each time: sending what waits would else be news to be sent.
             self._rates["outbox"] = dict(self._outbox())
+        self._recent.append(self._fresh)
         self._fresh = metric_fields(await self._metrics.read(), self._latency_ms())
 
-    def _document(
-        self, metrics: Mapping[str, Any], dialect: Dialect, dropped_reports: int
-    ) -> dict[str, Any]:
+    def _document(self, dialect: Dialect, dropped_reports: int) -> dict[str, Any]:
         now_s = self._clock.now_s()
         measured_ms = self._clock.wall_ms() - int(now_s * 1000)
         self._boot_wall_ms = steady_boot_wall_ms(self._boot_wall_ms, measured_ms)
@@ -140,5 +147,13 @@ class CurrentState:
             dropped_reports=dropped_reports,
             clock_synced=self._clock_synced(),
         )
-        document = build_report(self._snapshot(), facts) | dict(metrics) | self._details
+        document = build_report(self._snapshot(), facts) | self._fresh | self._details
         return document | self._rates if dialect is Dialect.V2 else document
+
+
+def _as_told(
+    document: Mapping[str, Any], told: Mapping[str, Any], names: Iterable[str]
+) -> dict[str, Any]:
+    names = frozenset(names)
+    kept = {name: value for name, value in document.items() if name not in names}
+    return kept | {name: told[name] for name in names if name in told}

@@ -1,22 +1,12 @@
-"""The host's metrics as fields of the report, and when they moved enough to be told. Pure."""
+"""The host's metrics as fields of the report. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from iotistic.agent.telemetry.metrics import Details, Metrics
 from iotistic.agent.telemetry.points import service_point
 
-_CPU_STEP = 5.0
-_SHARE_STEP = 1.0
-_TEMPERATURE_STEP = 1.0
-_STEPS = {
-    "cpu_usage": _CPU_STEP,
-    "memory_percent": _SHARE_STEP,
-    "storage_percent": _SHARE_STEP,
-    "temperature": _TEMPERATURE_STEP,
-}
 FIELDS = (
     "cpu_usage",
     "cpu_cores",
@@ -103,18 +93,3 @@ def rate_fields(details: Details) -> dict[str, Any]:
         },
         "service_stats": services,
     }
-
-
-def moved(told: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:
-    """Whether a value is a whole step away from what was told, or came, or went.
-
-    Measured from what was told and not in fixed buckets: a value that trembles at the border of
-    two buckets would be told each time.
-    """
-    for name, step in _STEPS.items():
-        before, after = told.get(name), fresh.get(name)
-        if (before is None) != (after is None):
-            return True
-        if before is not None and after is not None and abs(after - before) >= step:
-            return True
-    return False
