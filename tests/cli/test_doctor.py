@@ -142,9 +142,11 @@ def verdicts(document: Any) -> dict[str, str]:
 def test_an_agent_that_does_not_run_is_checked_from_outside(
     iotctl: Iotctl, left_alone: Path
 ) -> None:
+    before = sorted(left_alone.iterdir())
     said = iotctl("doctor", "--json")
 
     assert said.code == 7
+    assert sorted(left_alone.iterdir()) == before, "looking leaves no trace"
     assert verdicts(said.document) == {
         "agent": "failed",
         "state-folder": "ok",

@@ -211,7 +211,10 @@ def _database(site: Site) -> Check:
 
 
 def _connect(database: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)
+    # Without a log beside it the file is all there is; opened as any other, a new one would be made.
+    has_log = database.with_name(f"{database.name}-wal").exists()
+    mode = "mode=ro" if has_log else "immutable=1"
+    connection = sqlite3.connect(f"{database.absolute().as_uri()}?{mode}", uri=True, timeout=1.0)
     until_s = time.monotonic() + _READ_FOR_S
     connection.set_progress_handler(lambda: time.monotonic() > until_s, 10_000)
     return connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -70,10 +71,17 @@ async def test_only_old_left_over_files_are_removed(box: Box) -> None:
     assert (old.exists(), young.exists(), other.exists()) == (False, True, True)
 
 
-async def test_the_folder_in_memory_is_made(box: Box) -> None:
+async def test_the_folder_in_memory_is_made_where_a_service_needs_it(box: Box) -> None:
     folder = box.folder / "run" / box.uuid
+    assert "runtime-dir" not in await offered(box)
+    wanted = target(service("web", "1", secrets=["pin"]))
+    wanted["apps"]["1001"]["secrets"] = {"pin": {"value": "1234"}}
+    await box.given_target(wanted)
+    shutil.rmtree(folder)
     assert (await offered(box))["runtime-dir"] == [f"mkdir -m 0700 -p {folder}"]
+
     await Doctor(box.rooms).mend("runtime-dir")
+
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert "runtime-dir" not in await offered(box)
 

@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iotistic.agent.diagnostics.host_checks import OTHERS_MAY, OTHERS_MAY_WRITE, private_files
+from iotistic.agent.diagnostics.host_checks import (
+    OTHERS_MAY,
+    OTHERS_MAY_WRITE,
+    private_files,
+    uses_secret_files,
+)
 from iotistic.agent.host.runtime_dir import ensure_private
 from iotistic.model.state_folder import SOCKET_FILE
 
@@ -120,7 +125,7 @@ def _runtime_folder(rooms: Rooms) -> Path | None:
 
 async def _runtime_dir_will(rooms: Rooms) -> list[str]:
     folder = _runtime_folder(rooms)
-    if folder is None or await asyncio.to_thread(folder.exists):
+    if folder is None or not uses_secret_files(rooms) or await asyncio.to_thread(folder.exists):
         return []
     return [f"mkdir -m 0700 -p {folder}"]
 
