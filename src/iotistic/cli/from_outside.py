@@ -211,7 +211,7 @@ def _database(site: Site) -> Check:
 
 
 def _connect(database: Path) -> sqlite3.Connection:
-    # Without a log beside it the file is all there is; opened as any other, a new one would be made.
+    # Without a log beside it the file is all there is; opened as usual, it would get a new log.
     has_log = database.with_name(f"{database.name}-wal").exists()
     mode = "mode=ro" if has_log else "immutable=1"
     connection = sqlite3.connect(f"{database.absolute().as_uri()}?{mode}", uri=True, timeout=1.0)
