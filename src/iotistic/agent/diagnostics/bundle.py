@@ -6,7 +6,6 @@ What it may hold is bounded, part by part and in all; what was left out is in `m
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import tarfile
 import zlib
@@ -125,13 +124,3 @@ class _Archive:
     def end(self) -> bytes:
         """What closes it."""
         return self._gzip.compress(b"\0" * (2 * _BLOCK)) + self._gzip.flush()
-
-
-def unpack(data: bytes) -> dict[str, bytes]:
-    """The files of a bundle by name, as somebody sees who was given it."""
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
-        return {
-            member.name.removeprefix(f"{FOLDER}/"): file.read()
-            for member in archive
-            if (file := archive.extractfile(member)) is not None
-        }
