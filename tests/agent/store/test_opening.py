@@ -303,3 +303,21 @@ async def test_a_folder_that_cannot_be_made_is_a_clear_refusal(tmp_path: Path) -
         async with opened(tmp_path):
             pass
     assert "data" in str(caught.value)
+
+
+async def test_a_checkpoint_that_the_power_cut_short_is_no_backup_beside_a_strange_log(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as store:
+        await store.save_identity(provisioned(store.identity))
+    async with opened(tmp_path) as store:
+        await store.save_identity(replace(store.identity, device_name="another"))
+        await store.change_settings({"LOG_LEVEL": "of the log"})
+        killed = database_in(tmp_path / "killed")
+        shutil.copytree(database_in(tmp_path).parent, killed.parent)
+        creation_id = store.identity.creation_id.encode()
+    half_written = killed.read_bytes().replace(creation_id, bytes(len(creation_id)))
+    killed.write_bytes(half_written)
+    async with opened(tmp_path / "killed") as store:
+        assert await store.settings() == {"LOG_LEVEL": "of the log"}
+        assert codes(store) == []

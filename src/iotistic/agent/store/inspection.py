@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from iotistic.agent.store.records import Identity
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
+_HEX_32 = re.compile(r"[0-9a-f]{32}")
 _PLAUSIBLE_VERSION_MAX = 10_000
 """Beyond that a version is not "newer" but garbage in the header."""
 
@@ -102,12 +104,22 @@ def is_half_checkpointed(files: StateFiles, seen: Seen, identity: Identity) -> b
         return False
     if (recent.uuid, recent.creation_id) != (identity.uuid, identity.creation_id):
         return False
+    if seen.device is None or not _is_plausible(seen.device):
+        return True
     try:
         with _reading(files, "immutable=1") as connection:
             check(connection)
     except (sqlite3.Error, DatabaseCorrupt):
         return True
     return False
+
+
+def _is_plausible(row: DeviceRow) -> bool:
+    """Whether the row can have been written as it is: sectors that are missing read as zeros."""
+    texts = (row.creation_id or "", row.uuid.replace("-", ""))
+    return all(_HEX_32.fullmatch(text) for text in texts) and all(
+        "\0" not in (text or "") for text in (row.sealed_identity, row.identity_hash)
+    )
 
 
 def salvage(files: StateFiles, clock: Clock) -> Salvage:
