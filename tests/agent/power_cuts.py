@@ -39,7 +39,7 @@ _TEXT = re.compile(r'"([^"]*)"')
 
 
 class NoTracer(Exception):
-    """This machine has no strace, or does not let it trace."""
+    """No strace here, or it may not trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,11 @@ def record(
         return tuple(_calls(lines, folder.resolve()))
 
 
-def cuts(
-    calls: Sequence[Call], *, number: int, seed: int, ignore_syncs: bool = False
-) -> Iterator[Cut]:
-    """Power cuts, spread evenly over the calls. `ignore_syncs`: as if the disk lied."""
+def cuts(calls: Sequence[Call], *, number: int, seed: int) -> Iterator[Cut]:
+    """Power cuts, spread evenly over the calls."""
     rng = Random(seed)
     wanted = sorted(1 + place * len(calls) // number for place in range(number))
-    disk = _Disk(ignore_syncs=ignore_syncs)
+    disk = _Disk()
     said: list[str] = []
     for after, call in enumerate(calls, start=1):
         if call.kind == "say":
@@ -119,8 +117,7 @@ def cuts(
 class _Disk:
     """What is on the disk for sure, and what only may be."""
 
-    def __init__(self, *, ignore_syncs: bool) -> None:
-        self._ignore_syncs = ignore_syncs
+    def __init__(self) -> None:
         self._names: dict[str, _File] = {}
         self._durable_names: dict[str, _File] = {}
         self._moves: list[tuple[str, str, _File | None]] = []
@@ -132,11 +129,11 @@ class _Disk:
                     self._move("put", call.name, _File())
             case "write" | "truncate":
                 self._names[call.name].pending.append(call)
-            case "sync" if not self._ignore_syncs:
+            case "sync":
                 file = self._names[call.name]
                 file.durable = _applied(file.durable, file.pending)
                 file.pending.clear()
-            case "sync-folder" if not self._ignore_syncs:
+            case "sync-folder":
                 self._durable_names = dict(self._names)
                 self._moves.clear()
             case "link":
@@ -145,6 +142,8 @@ class _Disk:
                 self._move("rename", call.name, self._names[call.name], call.other)
             case "unlink":
                 self._move("drop", call.name, None)
+            case _:
+                raise AssertionError(call.kind)
 
     def _move(self, kind: str, name: str, file: _File | None, to: str = "") -> None:
         self._moves.append((f"{kind} {to}".strip(), name, file))

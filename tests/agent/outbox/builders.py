@@ -40,6 +40,11 @@ def only(kind: RecordClass, overflow: Overflow, bytes_max: int) -> dict[RecordCl
     return {kind: Quota(bytes_max=bytes_max, age_max_s=DAY_S, overflow=overflow)}
 
 
+def only_for(kind: RecordClass, age_max_s: float) -> dict[RecordClass, Quota]:
+    """A time that is soon over."""
+    return {kind: Quota(bytes_max=10**6, age_max_s=age_max_s)}
+
+
 async def all_waiting(outbox: Outbox, kind: RecordClass) -> list[Mapping[str, Any]]:
     """The data of everything that waits in a class, in order."""
     batch = await outbox.take({kind}, records_max=100_000, bytes_max=10**9)

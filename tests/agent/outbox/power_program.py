@@ -1,8 +1,8 @@
-"""A day of an outbox, for the power to be cut in. Says what it was promised, when it was.
+"""A day of an outbox, or days for ever, to be cut off. Says what it was promised, when it was.
 
-    put CLASS EPOCH SEQ N    the record is on the disk
-    asked CLASS EPOCH SEQ    it is about to be acknowledged
-    gone CLASS EPOCH SEQ     it was acknowledged, up to that one
+put CLASS EPOCH SEQ N    the record is on the disk
+asked CLASS EPOCH SEQ    it is about to be acknowledged
+gone CLASS EPOCH SEQ     it was acknowledged, up to that one
 """
 
 from __future__ import annotations
@@ -72,4 +72,7 @@ class Day:
 if __name__ == "__main__":
     # Often, so that a short day has many: that is where a log could be lost.
     outbox_file.LOG_PAGES_MAX = 24
-    asyncio.run(Day(Path(sys.argv[1])).live())
+    day = Day(Path(sys.argv[1]))
+    asyncio.run(day.live())
+    while "for-ever" in sys.argv:
+        asyncio.run(day.live())

@@ -180,4 +180,4 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
-assert EVERYTHING == set(QUOTAS)
+assert set(QUOTAS) == EVERYTHING

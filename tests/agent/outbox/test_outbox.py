@@ -302,10 +302,14 @@ def used(folder: Path) -> int:
 async def test_only_the_agents_user_can_read_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as outbox:
         await put_some(outbox, LOG, 1)
-        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        modes = modes_in(tmp_path)
 
     assert modes.pop("outbox.sqlite") == 0o600
     assert set(modes.values()) == {0o600}
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
 
 
 async def test_many_producers_share_their_commits(tmp_path: Path) -> None:

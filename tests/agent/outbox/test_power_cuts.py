@@ -11,15 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from iotistic.agent.outbox import Outbox
-from iotistic.model.records import RecordClass
-from tests.agent.outbox.builders import EVERYTHING, opened
-from tests.agent.power_cuts import Call, Cut, NoTracer, cuts, record
+from tests.agent.outbox.promises import look
+from tests.agent.power_cuts import Call, NoTracer, cuts, record
 
 NORMAL = 200
 LONG = 10_000
-# Has room for everything: nothing of it may be dropped.
-KEPT = RecordClass.ANOMALY
+MEMORY = Path("/dev") / "shm"
 
 pytestmark = pytest.mark.system
 
@@ -41,7 +38,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Call]:
 @pytest.fixture
 def memory_folder(tmp_path: Path) -> Iterator[Path]:
     """A place where thousands of disks are made in no time."""
-    folder = Path("/dev/shm") / f"iotistic-cuts-{os.getpid()}-{tmp_path.name}"
+    folder = MEMORY / f"iotistic-cuts-{os.getpid()}-{tmp_path.name}"
     folder.mkdir()
     try:
         yield folder
@@ -49,60 +46,16 @@ def memory_folder(tmp_path: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def explore(day: Sequence[Call], folder: Path, *, number: int, disk_lies: bool = False) -> int:
+def explore(day: Sequence[Call], folder: Path, *, number: int) -> int:
     """Look at every disk; how many there were. Raises AssertionError at the first broken law."""
     seen = 0
     with asyncio.Runner() as runner:
-        for seen, cut in enumerate(cuts(day, number=number, seed=7, ignore_syncs=disk_lies), 1):
+        for cut in cuts(day, number=number, seed=7):
+            seen += 1
             shutil.rmtree(folder / "cut", ignore_errors=True)
             cut.write(folder / "cut")
-            runner.run(look(cut, folder / "cut"))
+            runner.run(look(folder / "cut", cut.said, f"cut after call {cut.after}"))
     return seen
-
-
-async def look(cut: Cut, folder: Path) -> None:
-    """Nothing acknowledged is lost, nothing comes twice, and the sums are right."""
-    where = f"cut after call {cut.after}"
-    async with opened(folder) as outbox:
-        assert outbox.findings == (), where
-        waiting, told = await what_waits(outbox), told_by(cut.said)
-        promised = {one for one, _ in told["put"].items() if one[0] == KEPT}
-        acknowledged = {one for one in promised if is_upto(one, told["asked"])}
-        assert promised - acknowledged <= waiting.keys(), f"{where}: lost"
-        assert not [one for one in waiting if is_upto(one, told["gone"])], f"{where}: twice"
-        for one, number in told["put"].items():
-            assert waiting.get(one, number) == number, f"{where}: another's content"
-        for kind, found in outbox.ledger().items():
-            assert found.balanced, where
-            assert found.waiting == len([one for one in waiting if one[0] == kind]), where
-        fresh = await outbox.put(KEPT, {"n": 0})
-        assert fresh.epoch not in {epoch for _, epoch, _ in (*waiting, *told["put"])}, where
-
-
-Id = tuple[str, str, int]
-
-
-async def what_waits(outbox: Outbox) -> dict[Id, int]:
-    found: dict[Id, int] = {}
-    for kind in EVERYTHING:
-        batch = await outbox.take({kind}, records_max=10**6, bytes_max=10**9)
-        for one in batch.records if batch else ():
-            assert (kind, one.id.epoch, one.id.seq) not in found
-            found[kind, one.id.epoch, one.id.seq] = one.data["n"]
-    return found
-
-
-def told_by(said: Sequence[str]) -> dict[str, dict[Id, int]]:
-    told: dict[str, dict[Id, int]] = {"put": {}, "asked": {}, "gone": {}}
-    for line in said:
-        what, kind, epoch, seq, *number = line.split()
-        told[what][kind, epoch, int(seq)] = int(number[0]) if number else 0
-    return told
-
-
-def is_upto(one: Id, watermarks: dict[Id, int]) -> bool:
-    kind, epoch, seq = one
-    return any(mark[:2] == (kind, epoch) and seq <= mark[2] for mark in watermarks)
 
 
 def test_what_was_promised_is_there_wherever_the_power_was_cut(
@@ -111,9 +64,15 @@ def test_what_was_promised_is_there_wherever_the_power_was_cut(
     assert explore(day, memory_folder, number=NORMAL) == NORMAL
 
 
-def test_a_disk_that_does_not_sync_is_found_out(day: Sequence[Call], memory_folder: Path) -> None:
+@pytest.mark.parametrize("file", ["outbox.sqlite-wal", "outbox.sqlite", ""])
+def test_a_disk_that_does_not_sync_is_found_out(
+    day: Sequence[Call], memory_folder: Path, file: str
+) -> None:
+    kind = "sync" if file else "sync-folder"
+    lying = [call for call in day if (call.kind, call.name) != (kind, file)]
+
     with pytest.raises(AssertionError, match="cut after call"):
-        explore(day, memory_folder, number=NORMAL, disk_lies=True)
+        explore(lying, memory_folder, number=2000)
 
 
 @pytest.mark.long

@@ -252,7 +252,7 @@ class Content:
                 clock_synced=bool(synced),
                 data=msgspec.json.decode(data),
             )
-        except (KeyError, msgspec.DecodeError) as error:
+        except (KeyError, ValueError, msgspec.DecodeError) as error:
             raise DatabaseCorrupt(f"record {packed} makes no sense") from error
 
     def _delete(self, kind: RecordClass, span: tuple[int, int]) -> int:

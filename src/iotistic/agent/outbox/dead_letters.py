@@ -8,6 +8,7 @@ import msgspec
 
 from iotistic.agent.outbox.layout import CLASSES, NUMBERS
 from iotistic.agent.outbox.ledger import DeadLetter
+from iotistic.agent.store.errors import DatabaseCorrupt
 from iotistic.model.records import RecordId
 
 KEPT_MAX = 200
@@ -44,15 +45,19 @@ def add(
 
 def read(connection: sqlite3.Connection) -> tuple[DeadLetter, ...]:
     """Newest first."""
-    return tuple(
-        DeadLetter(
-            id=RecordId(record_class=CLASSES[number], epoch=epoch, seq=seq),
-            at_ms=at_ms,
-            code=code,
-            message=message,
-            data=None if data is None else msgspec.json.decode(data),
+    try:
+        return tuple(
+            DeadLetter(
+                id=RecordId(record_class=CLASSES[number], epoch=epoch, seq=seq),
+                at_ms=at_ms,
+                code=code,
+                message=message,
+                data=None if data is None else msgspec.json.decode(data),
+            )
+            for number, epoch, seq, at_ms, code, message, data in connection.execute(
+                "SELECT class, epoch, seq, at_ms, code, message, data FROM dead_letter"
+                " ORDER BY no DESC"
+            )
         )
-        for number, epoch, seq, at_ms, code, message, data in connection.execute(
-            "SELECT class, epoch, seq, at_ms, code, message, data FROM dead_letter ORDER BY no DESC"
-        )
-    )
+    except (KeyError, ValueError, msgspec.DecodeError) as error:
+        raise DatabaseCorrupt("a dead letter makes no sense") from error

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 
 from iotistic.agent.store.database import transaction
+from iotistic.agent.store.errors import DatabaseCorrupt
 from iotistic.model.records import RecordClass
 
 APPLICATION_ID = 0x496F744F  # "IotO"
@@ -108,6 +110,21 @@ def version_of(connection: sqlite3.Connection) -> tuple[int, int]:
     """(application id, version); zeros in a file that is empty."""
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     return int(application_id), int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def schema_of(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    """The tables as they were made: (name, statement)."""
+    return frozenset(
+        connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    )
+
+
+def check_schema(connection: sqlite3.Connection) -> None:
+    """Raises DatabaseCorrupt where a table is not as it was made: no check of pages sees that."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        migrate(fresh)
+        if schema_of(connection) != schema_of(fresh):
+            raise DatabaseCorrupt("its tables are not as they were made")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -11,8 +11,8 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from iotistic.agent.host.files import ensure_folder, keep_private, sync_folder
 from iotistic.agent.outbox import salvage
 from iotistic.agent.outbox.account import Account
 from iotistic.agent.outbox.content import Content
-from iotistic.agent.outbox.layout import APPLICATION_ID, VERSION, migrate, version_of
+from iotistic.agent.outbox.layout import APPLICATION_ID, VERSION, check_schema, migrate, version_of
 from iotistic.agent.outbox.ledger import DropReason
 from iotistic.agent.outbox.quota import Quota
 from iotistic.agent.store.database import check, connect, transaction
@@ -77,7 +77,7 @@ class OutboxFile:
     def open(self) -> None:
         """Open it, or a new one in its place; does nothing when it is open."""
         if self._content is None:
-            with translated(self._path):
+            with _told(self._path):
                 self._open()
 
     def change(self, changes: Sequence[Change], right_ms: int | None) -> list[Any]:
@@ -96,14 +96,14 @@ class OutboxFile:
         """Look something up."""
 
         def looked_up() -> T:
-            with translated(self._path):
+            with _told(self._path):
                 return read(self._in_use())
 
         return self._healing(looked_up)
 
     def start_over(self, reason: DropReason) -> int:
         """Drop everything that waits by dropping the file, which needs no room on the disk."""
-        with translated(self._path):
+        with _told(self._path):
             known = self._let_go()
             number = sum(figures.waiting for figures in known.values()) if known else 0
             for figures in (known or {}).values():
@@ -140,7 +140,7 @@ class OutboxFile:
 
     def _connect(self) -> None:
         keep_private(self._path)
-        with translated(self._path):
+        with _told(self._path):
             connection = connect(self._path)
             try:
                 connection.execute("PRAGMA temp_store = MEMORY")
@@ -148,6 +148,7 @@ class OutboxFile:
                 connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_MAX}").fetchone()
                 _judge(connection)
                 migrate(connection)
+                check_schema(connection)
                 self._content = _content(connection, self._clock, self._quotas)
             except BaseException:
                 connection.close()
@@ -162,7 +163,7 @@ class OutboxFile:
         content = self._in_use()
         saved = content.begin()
         try:
-            with translated(self._path), transaction(_there(self._connection)):
+            with _told(self._path), transaction(_there(self._connection)):
                 results = [_attempt(change, content) for change in changes]
                 content.complete(right_ms)
             self._check_place()
@@ -195,7 +196,7 @@ class OutboxFile:
         try:
             return work()
         except DatabaseCorrupt as error:
-            with translated(self._path):
+            with _told(self._path):
                 self._known = self._let_go()
                 self._replace(error)
                 self._connect()
@@ -300,6 +301,16 @@ class _Newer(DatabaseCorrupt):
 
 class _Deleted(DatabaseCorrupt):
     """Not where it was."""
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Errors of SQLite and of the system as ours; also where its words are no text any more."""
+    try:
+        with translated(path):
+            yield
+    except UnicodeError as error:
+        raise DatabaseCorrupt(f"{path}: {error}") from error
 
 
 def _judge(connection: sqlite3.Connection) -> None:

@@ -17,6 +17,8 @@ from iotistic.agent.outbox.ledger import DropReason
 from iotistic.agent.store.database import connect, transaction
 from iotistic.model.records import EPOCH, RecordClass
 
+_BROKEN = (sqlite3.Error, UnicodeError)
+"""What reading a broken file may raise; the second when the module words an error."""
 _TABLES = (
     ("SELECT * FROM cursor", "INSERT OR IGNORE INTO cursor VALUES (?, ?)"),
     ("SELECT * FROM dead_letter", "INSERT OR IGNORE INTO dead_letter VALUES (?,?,?,?,?,?,?,?)"),
@@ -48,9 +50,9 @@ def build(
         with transaction(new):
             kept = dict.fromkeys(RecordClass, 0)
             if broken is not None:
-                with suppress(sqlite3.Error), closing(_reading(broken)) as old:
+                with suppress(*_BROKEN), closing(_reading(broken)) as old:
                     if known is None:
-                        with suppress(sqlite3.Error, ValueError, KeyError, TypeError):
+                        with suppress(*_BROKEN, ValueError, KeyError, TypeError):
                             found = accounts.read(old, now_ms)
                     kept = _copy_records(old, new)
                     _copy_rest(old, new)
@@ -72,20 +74,27 @@ def _settle(figures: Account, kept: int) -> None:
 
 
 def _reading(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)
+    connection = _read_only(path, "mode=ro")
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error:
+    except _BROKEN:
         connection.close()
         # Perhaps it is the log that cannot be read.
-        return sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+        return _read_only(path, "immutable=1")
+    return connection
+
+
+def _read_only(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=1.0)
+    # Without it nothing at all is read of a file that was cut off.
+    connection.execute("PRAGMA writable_schema = ON")
     return connection
 
 
 def _copy_records(old: sqlite3.Connection, new: sqlite3.Connection) -> dict[RecordClass, int]:
     kept = dict.fromkeys(RecordClass, 0)
     epochs: dict[int, tuple[int, str, float]] = {}
-    with suppress(sqlite3.Error):
+    with suppress(*_BROKEN):
         for no, word, older_s in old.execute("SELECT no, word, older_s FROM epoch"):
             if isinstance(word, str) and EPOCH.match(word) and isinstance(older_s, float):
                 epochs[no] = (no, word, older_s)
@@ -105,7 +114,7 @@ def _copy_records(old: sqlite3.Connection, new: sqlite3.Connection) -> dict[Reco
 def _readable(old: sqlite3.Connection, kind: RecordClass) -> Iterator[tuple[int, ...]]:
     """The records of a class up to the first page that cannot be read."""
     last = 0
-    with suppress(sqlite3.Error):
+    with suppress(*_BROKEN):
         for row in old.execute(
             "SELECT id, at_ms, synced, made_s, data FROM record WHERE id BETWEEN ? AND ?"
             " ORDER BY id",
@@ -124,13 +133,13 @@ def _is_sound(row: tuple[object, ...]) -> bool:
         return False
     try:
         return isinstance(msgspec.json.decode(data), dict)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return False
 
 
 def _copy_rest(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
     """Cursors, dead letters, and how far time was lived: as far as they can be read."""
     for read, write in _TABLES:
-        with suppress(sqlite3.Error):
+        with suppress(*_BROKEN):
             for row in old.execute(read):
                 new.execute(write, row)
