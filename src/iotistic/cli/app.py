@@ -27,6 +27,10 @@ _LATE = {
         f"{_AT}.outbox:outbox",
         "What waits here for the cloud, by class, and what became of the rest.",
     ),
+    "traffic": Late(
+        f"{_AT}.traffic:traffic",
+        "What the link to the cloud costs: today, this month, and what the month will come to.",
+    ),
     "restart": Late(f"{_AT}.agent:restart", "Restart the agent; services are not touched."),
     "safe-mode": Late(
         f"{_AT}.safe_mode:safe_mode",
