@@ -19,7 +19,7 @@ from iotistic.agent.sync.metric_fields import (
     metric_fields,
     rate_fields,
 )
-from iotistic.agent.sync.report import ReportFacts, build_report, steady_boot_wall_ms
+from iotistic.agent.sync.report import ReportFacts, build_report, steady_boot_wall_ms, without_nulls
 from iotistic.agent.sync.steady import RECENT_LOOKS, moved, without_trembling
 from iotistic.agent.telemetry.host import HostFacts, read_host_facts
 from iotistic.agent.telemetry.metrics import Details, Metrics
@@ -125,7 +125,7 @@ class CurrentState:
             details = await self._metrics.read_details()
             self._details, self._rates = detail_fields(details), rate_fields(details)
             # Here and not each time: sending what waits would else be news to be sent.
-            self._rates["outbox"] = dict(self._outbox())
+            self._rates["outbox"] = without_nulls(self._outbox())
         self._recent.append(self._fresh)
         self._fresh = metric_fields(await self._metrics.read(), self._latency_ms())
 

@@ -69,7 +69,7 @@ def build_report(snapshot: Snapshot, facts: ReportFacts) -> dict[str, Any]:
     target = snapshot.target
     document: dict[str, Any] = {
         "apps": _apps(snapshot, facts),
-        "config": masked(_without_nulls(facts.config.applied)),
+        "config": masked(without_nulls(facts.config.applied)),
         "is_online": True,
         "agent_version": facts.agent_version,
         "os_version": facts.host.os_version,
@@ -164,11 +164,12 @@ def _app(
     return app
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
+    """Nulls in objects mean "gone" to whoever merges a report: the two sides would not agree."""
     if isinstance(value, Mapping):
-        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return [_without_nulls(item) for item in value]
+        return [without_nulls(item) for item in value]
     return value
 
 

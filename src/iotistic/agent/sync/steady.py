@@ -61,15 +61,16 @@ def without_trembling(told: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict
 def _is_alike(told: Any, fresh: Any, name: str = "") -> bool:
     """The same things with nearly the same figures. The order of a list means nothing."""
     if isinstance(told, Mapping) and isinstance(fresh, Mapping):
-        same: bool = told.keys() == fresh.keys()
-        return same and all(_is_alike(told[key], fresh[key], key) for key in told)
+        if told.keys() != fresh.keys():
+            return False
+        return all(_is_alike(told[key], fresh[key], key) for key in told)
     if isinstance(told, list | tuple) and isinstance(fresh, list | tuple):
         ours, theirs = (sorted(one, key=_name_of) for one in (told, fresh))
-        return len(ours) == len(theirs) and all(
-            _is_alike(before, after) for before, after in zip(ours, theirs, strict=True)
-        )
+        if len(ours) != len(theirs):
+            return False
+        return all(_is_alike(before, after) for before, after in zip(ours, theirs, strict=True))
     if _is_number(told) and _is_number(fresh):
-        return abs(fresh - told) <= _slack(name, told)
+        return bool(abs(fresh - told) <= _slack(name, told))
     return bool(told == fresh)
 
 
