@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import converge, footprint, plan, process
+from benchmarks import converge, footprint, plan, process, traffic
 from benchmarks.counting import counting
 from benchmarks.outcome import Aim, Outcome
 from iotistic.planner import plan as planner
@@ -20,7 +20,12 @@ from scripts.support.engine_http import EngineHttp
 from tests.house.tree import ROOT
 
 README = (ROOT / "benchmarks" / "README.md").read_text()
-NAMES = {"footprint": footprint.NAMES, "converge": converge.NAMES, "plan": plan.NAMES}
+NAMES = {
+    "footprint": footprint.NAMES,
+    "converge": converge.NAMES,
+    "plan": plan.NAMES,
+    "traffic": traffic.NAMES,
+}
 # What readers of the last line rely on, spelled out once more so that no rename goes unnoticed.
 PROMISED = {
     "footprint": {"idle_pss_mb", "ready_s", "threads"},
@@ -37,6 +42,7 @@ PROMISED = {
         "compose_noop_ratio",
         "compose_change_one_ratio",
     },
+    "traffic": {"low_bandwidth_mb_month", "diff_vs_full"},
 }
 
 
@@ -129,6 +135,22 @@ def test_planning_is_measured_in_the_situations_it_says(situation: str, steps: i
     assert not decided.needs_resources
     assert decided.settled == (situation == "settled")
     assert len(decided.steps) == 2 * steps  # for each app: its release begins, or its lock is taken
+
+
+@pytest.mark.long
+def test_an_idle_device_stays_below_what_is_promised() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "benchmarks.traffic", "--hours", "7"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert said.returncode == 0, said.stderr
+    found = json.loads(said.stdout.splitlines()[-1])
+    assert found["figures"]["low_bandwidth_mb_month"] <= 1.0
+    assert found["ratios"]["diff_vs_full"] <= 0.02
 
 
 @pytest.mark.docker
