@@ -39,13 +39,14 @@ class Device:
     config: Judgement = field(default_factory=Judgement)
     outbox: Outbox = field(default_factory=NoRecords)
     pace: CourierPace = field(default_factory=CourierPace)
+    uuid: str = UUID
     stored: StoredTarget | None = None
     offered: list[Any] = field(default_factory=list)
     trouble: IotisticError | None = None
 
     def __post_init__(self) -> None:
         self.identity = Identity(
-            uuid=UUID,
+            uuid=self.uuid,
             creation_id="c",
             private_key_pem=Secret("-"),
             hash_key=Secret("-"),

@@ -11,8 +11,10 @@ import pytest
 
 from iotistic.agent.outbox import ClassLedger, DropReason, Outbox, default_quotas
 from iotistic.agent.sync import CourierPace
+from iotistic.agent.sync.turns import ALONE_MAX
 from iotistic.model.records import RecordClass
 from iotistic.model.words import ConnectionState, Dialect
+from tests.agent.sync.carrying import passes
 from tests.agent.sync.device import Device, link_to, running
 from tests.agent.sync.scripted_cloud import HANGS_UP, Answer, ScriptedCloud
 from tests.agent.virtual_clock import VirtualClock
@@ -50,28 +52,6 @@ def numbered(count: int) -> Iterable[dict[str, Any]]:
 
 def line(message: str, level: str = "info") -> dict[str, Any]:
     return {"message": message, "level": level, "source": {"type": "system", "name": "a"}}
-
-
-async def passes(device: Device, outbox: Outbox, span_s: float) -> None:
-    """Let time pass, and each batch that falls due in it come to its end."""
-    end_s = device.clock.now_s() + span_s
-    while True:
-        await batches_done(device, outbox)
-        left_s = end_s - device.clock.now_s()
-        if left_s <= 0:
-            return
-        session = device.sync._session
-        next_s = session.courier.rounds.next_in_s() if session else left_s
-        await device.passes(min(left_s, next_s, 1.0))
-
-
-async def batches_done(device: Device, outbox: Outbox) -> None:
-    """Wait until the courier waits: the network and the disk take no time on the clock."""
-    async with asyncio.timeout(10):
-        await device.clock.settled()
-        await outbox.cursors("")
-        while device.sync._session and device.sync._session.courier.rounds.next_in_s() <= 0:
-            await outbox.cursors("")
 
 
 def told(outbox: Outbox, kind: RecordClass) -> ClassLedger:
@@ -336,3 +316,18 @@ async def test_a_person_who_syncs_gets_what_waits_sent(
         await asking
 
     assert [found["message"] for found in cloud.stored] == ["hello"]
+
+
+async def test_a_line_that_the_cloud_leaves_out_is_put_aside_and_not_taken_for_delivered(
+    device: Device, cloud: ScriptedCloud, outbox: Outbox
+) -> None:
+    left_out = Answer(200, {"status": "ok", "received": 0, "rejected": 1})
+    cloud.say("POST", *[left_out] * ALONE_MAX)
+    await put(outbox, LOG, line("hello"))
+
+    async with running(device):
+        await passes(device, outbox, 70)
+
+    (letter,) = await outbox.dead_letters()
+    assert letter.code == "lines-rejected"
+    assert told(outbox, LOG).acknowledged == 0

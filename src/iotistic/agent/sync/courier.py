@@ -259,8 +259,9 @@ class Courier:
             self._closed_until_s[kind is RecordClass.LOG] = self._clock.now_s() + ASK_AGAIN_S
         elif status in _NOT_UNDERSTOOD:
             self.channel.succeeded()
-            self._searches[kind] = search.refused(number)
-            if number == 1:
+            search = search.refused(number)
+            self._searches[kind] = Search() if search.is_over else search
+            if search.is_over:
                 await self._dead_letter(error, batch)
         else:
             self._not_before_s = self.channel.failed(error)

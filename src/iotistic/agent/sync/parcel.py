@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from iotistic.agent.http import Content, Reply
+from iotistic.agent.http import CloudRefused, Content, Reply
 from iotistic.agent.outbox import Batch
 from iotistic.model.errors import CloudUnavailable, Refused
 from iotistic.model.records import CONTENT_TYPE, EPOCH, Record, RecordClass, RecordId, encode_record
@@ -60,7 +60,8 @@ def pack(batch: Batch, *, dialect: Dialect, compress: bool) -> Content:
 def receipt_of(reply: Reply, batch: Batch) -> Receipt:
     """Read the answer.
 
-    Not every cloud answers log lines with watermarks: then any success is for all of them.
+    Not every cloud answers log lines with watermarks: then any success is for all of them, but
+    for one that left some out, which counts as a refusal of the batch (CloudRefused).
     Raises NoReceipt for other records, and CloudUnavailable when nothing of it was stored.
     """
     body = reply.body if isinstance(reply.body, Mapping) else {}
@@ -68,6 +69,10 @@ def receipt_of(reply: Reply, batch: Batch) -> Receipt:
     if not isinstance(known, Mapping):
         if batch.record_class is not RecordClass.LOG:
             raise NoReceipt("the cloud does not say which records it has stored")
+        if _is_positive(body.get("rejected")):
+            raise CloudRefused(
+                "the cloud could not use all of the log lines", status=422, code="lines-rejected"
+            )
         return Receipt(watermarks=_all_of(batch))
     receipt = Receipt(
         watermarks=_watermarks(known.get(batch.record_class.value)),
@@ -102,7 +107,7 @@ def _watermarks(found: object) -> dict[str, int]:
     return {
         epoch: seq
         for epoch, seq in found.items()
-        if isinstance(seq, int) and not isinstance(seq, bool) and EPOCH.match(epoch) and seq > 0
+        if _is_positive(seq) and EPOCH.match(epoch)
     }
 
 
@@ -122,6 +127,10 @@ def _rejections(found: object, batch: Batch) -> tuple[Rejection, ...]:
         and entry.get("class", kind) == kind
         and (record_id := sent.get(_key(entry))) is not None
     )
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _key(entry: Mapping[str, Any]) -> tuple[str, int]:

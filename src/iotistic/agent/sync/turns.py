@@ -15,6 +15,8 @@ LOG_BYTES = 256 * 1024
 """So much of log lines goes without waiting for the interval."""
 ERROR_WITHIN_S = 2.0
 """After an error the log goes this soon: with the lines that follow at once, which say more."""
+ALONE_MAX = 3
+"""So often a record is refused alone before it is given up: that cannot be taken back."""
 WEIGHTS: Mapping[RecordClass, int] = {
     RecordClass.EVENT: 16,
     RecordClass.ANOMALY: 8,
@@ -88,18 +90,25 @@ class Turns:
 class Search:
     """The search for the record because of which whole batches are refused.
 
-    It is among the oldest `suspects`; 0: nothing is suspected.
+    It is among the oldest `suspects` (0: nothing is suspected); the oldest was sent `alone` so
+    often, and refused.
     """
 
     suspects: int = 0
+    alone: int = 0
 
     def batch_max(self) -> int:
         """How many records the next batch may have."""
         return max(1, self.suspects // 2) if self.suspects else BATCH_RECORDS_MAX
 
     def refused(self, number: int) -> Search:
-        """The oldest `number` were refused; of one alone it is known that it is the one."""
-        return Search(number if number > 1 else 0)
+        """The oldest `number` were refused."""
+        return Search(number, self.alone + 1 if number == 1 else 0)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the oldest is the one. What was garbled on its way is well the next time."""
+        return self.alone >= ALONE_MAX
 
     def taken(self, number: int) -> Search:
         """The oldest `number` were taken."""
