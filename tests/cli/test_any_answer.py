@@ -22,6 +22,7 @@ from tests.cli.test_fleet_devices_keys import KEY, REPORT, device
 from tests.cli.test_fleet_records import EVENT, FIGURE, GAPS, LOG_LINE
 from tests.cli.test_fleet_target import saved
 from tests.cli.test_reset_identity_config import ENDPOINTS, PREVIEW, identity, sent, setting
+from tests.cli.test_traffic import TRAFFIC
 
 COMMANDS: dict[str, Any] = {
     "status": answers.status(),
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Any] = {
     "compose export 1001": {"apps": {"1001": APP}, "config": {}, "version": 1},
     "logs": {"timestamp": 1, "level": "info", "component": "c", "message": "m", "context": {}},
     "sync": {"changed": True, "version": 1, "state": "online", "refusal": None},
+    "traffic --days 3": TRAFFIC,
     "restart --no-wait": {"status": "restarting", "pid": 1, "startedAt": 1},
     "version": answers.device(),
     "provision 5e5e": answers.provisioning(),

@@ -217,6 +217,7 @@ async def test_a_cloud_without_records_gets_its_logs_and_is_asked_again_in_an_ho
         await passes(device, outbox, 90)
         asked = [asked.path.rpartition("/")[2] for asked in cloud.asked if asked.method == "POST"]
         state, refused = device.state, device.status.records_refused
+        warned = [warning.code for warning in device.sync.warnings()]
         cloud.ways, cloud.tells_watermarks = {"logs", "records"}, True
         await passes(device, outbox, 3000)
         before = told(outbox, METRIC).waiting
@@ -224,6 +225,7 @@ async def test_a_cloud_without_records_gets_its_logs_and_is_asked_again_in_an_ho
         still_refused = device.status.records_refused
 
     assert sorted(asked) == ["logs", "records"]
+    assert "records-refused" in warned
     assert (state, refused, still_refused) == (ConnectionState.ONLINE, True, False)
     assert told(outbox, LOG).acknowledged == 1
     assert (before, told(outbox, METRIC).acknowledged) == (3, 3)

@@ -173,8 +173,19 @@ class CloudSync:
 
     def warnings(self) -> tuple[IotisticError, ...]:
         """What somebody should know of what the cloud's answers tell."""
-        told_s = self._session.clock_skew_s() if self._session is not None else None
-        return () if told_s is None else (skew_warning(told_s),)
+        if (session := self._session) is None:
+            return ()
+        told_s = session.clock_skew_s()
+        found = [skew_warning(told_s)] if told_s is not None else []
+        if session.courier.is_refused:
+            found.append(
+                IotisticError(
+                    "this cloud takes no records, or no log lines; they wait here",
+                    code="records-refused",
+                    remedy="a newer cloud takes them; it is asked again once an hour",
+                )
+            )
+        return tuple(found)
 
     @property
     def latency_ms(self) -> float | None:
