@@ -19,6 +19,7 @@ from iotistic.agent.api.endpoint_files import ACCESS_FILE
 from iotistic.agent.config import ConfigManager
 from iotistic.agent.host.crypto_operations import OPERATIONS
 from iotistic.agent.http import CloudHttp
+from iotistic.agent.link import Link
 from iotistic.agent.logs import LogBook
 from iotistic.agent.outbox import Outbox, default_quotas
 from iotistic.agent.provisioning import DeviceManager, ProvisioningSettings
@@ -237,6 +238,8 @@ async def device(
             rng=Random(2),
             log=log,
         )
+        link = await Link.open(settings, folder, on_change=lambda: None, clock=clock, log=log)
+        link.traffic.count("poll", sent=300, received=150)
         rooms = Rooms(
             agent=agent,
             store=store,
@@ -262,6 +265,7 @@ async def device(
             ),
             log=log,
             runtime_dir=folder / "run",
+            traffic=link.account,
         )
         box = Box(
             rooms=rooms,

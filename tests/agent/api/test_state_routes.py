@@ -249,3 +249,12 @@ async def test_diagnostics_name_what_is_wrong_and_what_to_do(api: Served) -> Non
     assert by_name["engine"]["verdict"] == "failed"
     assert by_name["permissions"]["verdict"] == "failed"
     assert by_name["permissions"]["remedy"].startswith("chmod ")
+
+
+async def test_what_the_link_costs_is_told_by_purpose(api: Served) -> None:
+    found = await api.unix.ok("/v1/traffic?days=2")
+
+    assert found["today"] == {"bytes": 450, "purposes": {"poll": {"sent": 300, "received": 150}}}
+    assert found["month"]["bytes"] == 450
+    assert (found["stage"], found["budgetBytes"]) == ("free", None)
+    assert len(found["days"]) == 1
