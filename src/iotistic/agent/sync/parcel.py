@@ -104,11 +104,7 @@ def _all_of(batch: Batch) -> dict[str, int]:
 def _watermarks(found: object) -> dict[str, int]:
     if not isinstance(found, Mapping):
         return {}
-    return {
-        epoch: seq
-        for epoch, seq in found.items()
-        if _is_positive(seq) and EPOCH.match(epoch)
-    }
+    return {epoch: seq for epoch, seq in found.items() if _is_positive(seq) and EPOCH.match(epoch)}
 
 
 def _rejections(found: object, batch: Batch) -> tuple[Rejection, ...]:
