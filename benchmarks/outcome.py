@@ -17,10 +17,22 @@ from scripts.support.programs import ProgramFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """At most this; `why` is for the reader of the table."""
+    """At most, or at least, this; `why` is for the reader of the table."""
 
-    at_most: float
+    at_most: float | None = None
+    at_least: float | None = None
     why: str = ""
+
+    def text(self, value: float) -> str:
+        """The aim, and whether `value` misses it."""
+        bounds = []
+        if self.at_most is not None:
+            bounds.append((f"<= {self.at_most:g}", value <= self.at_most))
+        if self.at_least is not None:
+            bounds.append((f">= {self.at_least:g}", value >= self.at_least))
+        why = f" ({self.why})" if self.why else ""
+        missed = "" if all(kept for _, kept in bounds) else "  MISSED"
+        return f"{' '.join(bound for bound, _ in bounds)}{why}{missed}"
 
 
 @dataclass(slots=True)
@@ -75,9 +87,7 @@ class Outcome:
     def _aim_text(self, name: str, value: float) -> str:
         if (aim := self._aims.get(name)) is None:
             return ""
-        missed = "" if value <= aim.at_most else "  MISSED"
-        why = f" ({aim.why})" if aim.why else ""
-        return f"<= {aim.at_most:g}{why}{missed}"
+        return aim.text(value)
 
 
 def run(

@@ -132,9 +132,7 @@ async def test_sleeping_damage_is_found_within_a_day(tmp_path: Path) -> None:
     async with running(tmp_path) as (device, store):
         lock = replace(LOCK, until_s=None)
         await store.locks.save(lock)
-        await store._database.read(
-            lambda db: db.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
-        )
+        await store._database.read(lambda db: db.execute("PRAGMA wal_checkpoint(FULL)").fetchall())
         with database_in(tmp_path).open("r+b") as file:
             file.seek(4096)
             file.write(b"\xa5" * 100_000)

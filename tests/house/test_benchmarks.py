@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import converge, footprint, plan, process, traffic
+from benchmarks import converge, footprint, outbox, plan, process, traffic
 from benchmarks.counting import counting
 from benchmarks.outcome import Aim, Outcome
 from iotistic.planner import plan as planner
