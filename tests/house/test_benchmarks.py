@@ -24,6 +24,7 @@ NAMES = {
     "footprint": footprint.NAMES,
     "converge": converge.NAMES,
     "plan": plan.NAMES,
+    "outbox": outbox.NAMES,
     "traffic": traffic.NAMES,
 }
 # What readers of the last line rely on, spelled out once more so that no rename goes unnoticed.
@@ -41,6 +42,13 @@ PROMISED = {
         "compose_create_ratio",
         "compose_noop_ratio",
         "compose_change_one_ratio",
+    },
+    "outbox": {
+        "append_vs_naive",
+        "append_p99_ms",
+        "append_cpu_us",
+        "bytes_per_record",
+        "drain_per_s",
     },
     "traffic": {"low_bandwidth_mb_month", "diff_vs_full"},
 }
@@ -79,14 +87,16 @@ def test_the_last_line_is_one_object_with_figures_and_ratios() -> None:
 
 
 def test_the_table_says_which_aim_was_missed() -> None:
-    outcome = Outcome("footprint", ("ready_s", "idle_pss_mb"))
+    outcome = Outcome("footprint", ("ready_s", "idle_pss_mb", "a_vs_b"))
     outcome.figure("ready_s", 0.5, Aim(at_most=1.0))
     outcome.figure("idle_pss_mb", 41.0, Aim(at_most=40.0))
+    outcome.ratio("a_vs_b", 19.0, Aim(at_least=20.0, why="so much"))
 
-    kept, missed = outcome.table().splitlines()[1:]
+    kept, missed, too_little = outcome.table().splitlines()[1:]
 
     assert kept.endswith("<= 1")
     assert missed.endswith("<= 40  MISSED")
+    assert too_little.endswith(">= 20 (so much)  MISSED")
 
 
 def test_a_benchmark_that_does_not_exist_is_a_usage_error() -> None:
