@@ -163,6 +163,24 @@ def test_an_idle_device_stays_below_what_is_promised() -> None:
     assert found["ratios"]["diff_vs_full"] <= 0.02
 
 
+@pytest.mark.system
+def test_the_outbox_is_measured_beside_a_plain_loop() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "benchmarks.outbox", "--repeat", "1", "--seconds", "0.5"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "strace" in said.stderr and os.environ.get("CI") != "true":
+        pytest.skip("strace is not installed")
+
+    assert said.returncode == 0, said.stderr
+    found = json.loads(said.stdout.splitlines()[-1])
+    assert PROMISED["outbox"] - found["ratios"].keys() <= found["figures"].keys()
+    assert found["ratios"]["append_vs_naive"] > 10
+
+
 @pytest.mark.docker
 @pytest.mark.system
 @pytest.mark.parametrize(

@@ -105,6 +105,7 @@ class DeviceAgent:
                     self._log,
                     quotas=outbox_quotas(self._settings),
                     clock_synced=lambda: wall_clock.synced,
+                    on_found=self._storage.found,
                 )
             )
             held = await store.target()

@@ -119,6 +119,7 @@ class Box:
     rooms: Rooms
     engine: SimulatedEngine
     store: Store
+    outbox: Outbox
     reconciler: StateReconciler
     manager: DeviceManager
     supervision: Supervision
@@ -271,6 +272,7 @@ async def device(
             rooms=rooms,
             engine=engine,
             store=store,
+            outbox=outbox,
             reconciler=reconciler,
             manager=manager,
             supervision=supervision,

@@ -62,12 +62,14 @@ class Outbox:
         clock: Clock,
         log: AgentLogger,
         clock_synced: Callable[[], bool],
+        on_found: Callable[[Finding], None] | None = None,
     ) -> None:
         self._file = file
         self._worker = worker
         self._clock = clock
         self._log = log.bind(component=LogComponent.OUTBOX)
         self._clock_synced = clock_synced
+        self._on_found = on_found or self._log_finding
         self._offers = Offers()
         self._changes: list[tuple[Change, asyncio.Future[Any]]] = []
         self._flush = False
@@ -89,14 +91,17 @@ class Outbox:
         *,
         quotas: Mapping[RecordClass, Quota],
         clock_synced: Callable[[], bool],
+        on_found: Callable[[Finding], None] | None = None,
     ) -> AsyncIterator[Outbox]:
         """Open the file at `path`, or a new one, for as long as the block lasts.
 
         Always succeeds: what cannot be opened now is tried again with everything that is asked.
-        At the end what was offered is stored.
+        At the end what was offered is stored. `on_found` hears of what was broken and dealt
+        with; without it the log does.
         """
         worker = Worker(path)
-        outbox = cls(OutboxFile(path, clock, quotas), worker, clock, log, clock_synced)
+        file = OutboxFile(path, clock, quotas)
+        outbox = cls(file, worker, clock, log, clock_synced, on_found)
         try:
             await outbox._open()
             yield outbox
@@ -310,8 +315,11 @@ class Outbox:
 
     def _tell_findings(self) -> None:
         for finding in (found := self._file.take_findings()):
-            self._log.warning("outbox healed", code=finding.code, finding=finding.message)
+            self._on_found(finding)
         self.findings += found
+
+    def _log_finding(self, finding: Finding) -> None:
+        self._log.warning("outbox healed", code=finding.code, finding=finding.message)
 
     # -- what was offered
 
