@@ -255,7 +255,7 @@ SETTINGS: tuple[Setting, ...] = (
         about="The agent's database; its folder holds the identity as well.",
     ),
     Setting(
-        name="OUTBOX_MAX_MB", parse=_integer(1, 10**5), default="64", device_only=True,
+        name="OUTBOX_MAX_MB", parse=_integer(4, 10**5), default="64", device_only=True,
         about="How much of events, readings, metrics and log lines may wait for the cloud.",
     ),
     Setting(

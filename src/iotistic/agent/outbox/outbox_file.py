@@ -216,7 +216,7 @@ class OutboxFile:
             # Whoever removes the file wants to be rid of what is in it.
             self._remove()
             self._create(broken=None)
-            self._found("outbox-removed", f"the outbox was made anew: {error.message}")
+            self._found(code="outbox-removed", message=f"the outbox was made anew: {error.message}")
             return
         newer = isinstance(error, _Newer)
         self._limit_set_aside(SET_ASIDE_MAX - 1)
@@ -225,12 +225,15 @@ class OutboxFile:
         self._fresh.replace(self._path)
         sync_folder(self._path.parent)
         lost = sum(figures.dropped.get(DropReason.CORRUPT, 0) for figures in found.values())
-        self._found(
-            "outbox-newer" if newer else "outbox-corrupt",
+        message = (
             f"the outbox was made anew, the old one is {aside.name}: {error.message};"
             f" {sum(figures.waiting for figures in found.values())} records are in the new one,"
-            f" {lost} were lost so",
+            f" {lost} were lost so"
         )
+        if newer:
+            self._found(code="outbox-newer", message=message)
+        else:
+            self._found(code="outbox-corrupt", message=message)
 
     @property
     def _fresh(self) -> Path:

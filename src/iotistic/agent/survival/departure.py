@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import select
 import signal
@@ -16,6 +17,7 @@ WITHIN_S = 8.0
 _HEARD = (signal.SIGTERM, signal.SIGINT)
 _STDERR = 2
 _FORCED = 128
+_NOTE_S = 1.0
 _LATE = b"iotistic-agent: not everything ended in time; what is stored is stored\n"
 
 
@@ -68,7 +70,9 @@ class Departure:
             if self._has_begun:
                 return
             self._has_begun = True
-        threading.Thread(target=self._note, name="note-end", daemon=True).start()
+        noting = threading.Thread(target=self._note, name="note-end", daemon=True)
+        noting.start()
+        atexit.register(noting.join, _NOTE_S)  # an end that is quick waits for the note
         timer = threading.Timer(self._within_s, self._cut_off)
         timer.name, timer.daemon = "departure", True
         timer.start()
