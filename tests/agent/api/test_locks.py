@@ -80,15 +80,18 @@ async def test_unlocking_what_is_not_locked_changes_nothing(api: Served) -> None
     assert (status, found["status"]) == (200, "not-locked")
 
 
-async def test_an_app_that_is_being_updated_cannot_be_locked(api: Served) -> None:
-    await settled(api)
-    await api.box.store.locks.save(Lock(app_id=SHOP, owner=LockOwner.AGENT, holder="agent"))
-    # Without the file of the agent's own lock the reconciler lets go of it soon: asked at once.
-    status, found = await api.unix.post(f"/v1/locks/{SHOP}", BODY)
+async def test_an_app_that_is_being_updated_cannot_be_locked(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    async with device(folder, reconciling=False) as box, serving(box) as api:
+        await box.given_target(target(service("web", "1")), settled=False)
+        await box.store.locks.save(Lock(app_id=SHOP, owner=LockOwner.AGENT, holder="agent"))
 
-    assert (status, found["code"]) == (409, "being-updated")
-    assert found["details"]["remedy"]
-    assert [lock.owner for lock in await api.box.store.locks.all()] != [LockOwner.PERSON]
+        status, found = await api.unix.post(f"/v1/locks/{SHOP}", BODY)
+
+        assert (status, found["code"]) == (409, "being-updated")
+        assert found["details"]["remedy"]
+        assert [lock.owner for lock in await box.store.locks.all()] == [LockOwner.AGENT]
 
 
 async def test_an_update_that_begins_at_the_same_moment_wins(tmp_path: Path) -> None:
