@@ -155,11 +155,20 @@ class PrivateDocker:
         except subprocess.TimeoutExpired:
             engine.kill()
             engine.wait()
-        # Its containerd goes with it, unless it was killed.
+        self._end_containerd()
+
+    def _end_containerd(self) -> None:
+        """It goes with its engine, unless that was killed.
+
+        Its pid file goes as well: an engine that starts while nobody has collected the ended
+        process takes it for alive, and waits for it in vain.
+        """
+        file = self._folder / "exec/containerd/containerd.pid"
         with suppress(OSError, ValueError):
-            pid = int((self._folder / "exec/containerd/containerd.pid").read_text())
+            pid = int(file.read_text())
             if str(self._folder) in Path(f"/proc/{pid}/cmdline").read_text():
                 os.kill(pid, signal.SIGKILL)
+        file.unlink(missing_ok=True)
 
     def kill(self) -> None:
         """SIGKILL; its containers go on only with `live_restore`."""
@@ -167,6 +176,7 @@ class PrivateDocker:
         if engine is not None:
             engine.kill()
             engine.wait()
+            self._end_containerd()
 
     def freeze(self) -> None:
         """Let it hang: it takes calls and answers none, until `thaw`."""

@@ -12,8 +12,9 @@ from tests.system.conftest import Site
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
-CONFIG = {
-    "logging": {"level": "error", "enableFilePersistence": True},
+CONFIG: dict[str, dict[str, Any]] = {
+    "logging": {"level": "error"},
+    "features": {"enableDeviceRemoteAccess": True},
     "settings": {"metricsIntervalMs": 7000, "deviceReportIntervalMs": 5},
 }
 
@@ -66,12 +67,12 @@ def test_a_config_from_the_cloud_counts_at_once_outlives_the_network_and_goes_ag
     }
     assert report["system_info"]["config_outcomes"] == {
         "logging.level": {"outcome": "applied"},
-        "logging.enableFilePersistence": {"outcome": "unsupported"},
+        "features.enableDeviceRemoteAccess": {"outcome": "unsupported"},
         "settings.metricsIntervalMs": {"outcome": "applied"},
         "settings.deviceReportIntervalMs": {"outcome": "rejected", "reason": "invalid-field"},
     }
 
-    quiet = deploy(site, {**CONFIG, "features": {"enableDeviceJobs": False}})
+    quiet = deploy(site, {**CONFIG, "features": {"enableDeviceJobs": False, **CONFIG["features"]}})
     assert site.agent.pid == pid
     assert quiet not in logged(site)
 
